@@ -1,0 +1,37 @@
+/*
+ * Pools: the right to use a set of frames.  They form a tree; authority over a pool includes
+ * all below it.  A fixed table (no heap); pool 0 is nobody's, pool 1 the root task's.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KERNEL_POOL_H
+#define KERNEL_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <faultline/status.h>
+
+#define POOL_COUNT 256
+#define POOL_DEPTH_MAX 8
+#define POOL_ROOT 1
+
+struct pool {
+	bool live;
+	uint16_t parent;
+	uint32_t frames;        /* owned now */
+	uint64_t tag;           /* last commit tag, and the index its batch reached */
+	uint32_t tag_index;
+	uint32_t port_pfn;      /* told when a thread of the pool is parked; 0: none */
+	uint64_t port_id;
+	uint64_t port_bits;
+};
+
+extern struct pool pool_table[POOL_COUNT];
+
+void pool_init(void); /* pool 1 exists, owns nothing yet */
+/* Is `pool` equal to or below `holder`?  Bounded by POOL_DEPTH_MAX. */
+bool pool_is_within(uint16_t pool, uint16_t holder);
+status_t pool_create(uint16_t parent, uint16_t *pool) MUST_CHECK; /* LIMIT */
+status_t pool_destroy(uint16_t pool, uint16_t holder) MUST_CHECK; /* BUSY, NO_RIGHT */
+
+#endif

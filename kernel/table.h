@@ -1,0 +1,28 @@
+/*
+ * Page tables: the checked operations on entries (see <faultline/op.h> for each).
+ *
+ * All changes of entries in the system go through table_store(): one full check, counts, flush stamp.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KERNEL_TABLE_H
+#define KERNEL_TABLE_H
+
+#include <stdbool.h>
+#include "frame.h"
+
+/* The level of a table: 1..5 (TOP: LAYOUT_LEVELS); 0 for no table. */
+uint32_t table_level(pfn_t pfn);
+
+/* A top-level entry that calls may change: user slots, vmalloc slots, the message slot. */
+bool table_top_slot_is_open(uint32_t index);
+
+struct walk {
+	uint64_t entry[5];       /* from the top down; 0 below the first absent one */
+	uint32_t levels;
+	uint32_t refusing_level; /* 1..levels: the first from the top that refuses; 0: allowed */
+};
+/* Walk for an access (FAULT_WRITE, FAULT_FETCH; always by user mode). */
+void table_walk(pfn_t top, uint64_t address, uint32_t access, struct walk *walk);
+
+#endif
