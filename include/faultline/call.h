@@ -87,6 +87,8 @@ static inline uint64_t tag_make(uint32_t label, uint32_t bytes)
 }
 
 /*
+ * CALL, rdi: bits 0..15 the handle, bits 16..23 the slot for a handle in the reply (0: refuse).
+ *
  * REPLY_RECEIVE, rdi: bits 0..15 the port handle (receive right), bits 16..23 the slot for an
  * incoming handle (0: refuse handles), and these flags.  A reply goes to the token in rbx.
  */
@@ -124,7 +126,8 @@ enum {
 /* THREAD, rdi = one of these; always of the calling thread. */
 enum {
 	THREAD_SELF_TLS,    /* rsi = FS base (canonical) */
-	THREAD_SELF_UPCALL, /* rsi = entry of the exception handler (0: none), rdx = its stack top */
+	THREAD_SELF_UPCALL, /* rsi = entry of the exception handler (0: none), rdx = its stack top,
+	                       r10 = what the handler finds in rdi (its message page's address) */
 	THREAD_SELF_STOP    /* stop; only the pool's owner starts it again */
 };
 

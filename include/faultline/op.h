@@ -67,7 +67,8 @@ enum {
 	OP_PROTECT,
 	/* The raw entries become results. */
 	OP_READ,
-	/* Present entries with A or D become results (index and the two bits); A and D are cleared. */
+	/* Present entries with A or D become results: index << OP_INDEX_SHIFT | the two bits (PTE_A, PTE_D).
+	   A and D are cleared. */
 	OP_HARVEST,
 	/* Fill `count` DATA frames from pfn on with zeros. */
 	OP_ZERO,
@@ -109,6 +110,9 @@ enum {
 	/* Destroy a THREAD, SPACE (no thread left; its TOP is freed with it and must be empty in
 	   its user part) or PORT.  Its frames become FREE.  Bounded: ST_MORE asks to go on. */
 	OP_DESTROY,
+	/* PORT pfn, whose server died: calls being served fail with DEAD, served faults and
+	   exceptions are queued again.  ST_MORE asks to go on. */
+	OP_PORT_RESET,
 	OP_COUNT
 };
 
@@ -152,9 +156,11 @@ enum {
 	RESULT_VALUE = 0, /* bits 0..59: what was asked for (pool number, tag, index) */
 	RESULT_FRAME = 1, /* bits 0..27: a data frame whose last reference went */
 	RESULT_TABLE = 2, /* the same, a table (may still have live entries: an orphan) */
-	RESULT_WORD = 3   /* a not-present word was removed: it follows as the next, raw, result */
+	RESULT_WORD = 3   /* OP_CLEAR removed a not-present word: it follows as the next, raw, result */
 };
 #define RESULT_DIRTY (1ull << 32) /* with RESULT_FRAME: its sticky dirty bit was set */
+#define RESULT_BLOCK (1ull << 33) /* with RESULT_FRAME: the first frame of a block whose last 2 MiB
+                                     entry went; 4 KiB entries may still map its frames */
 #define RESULT_PFN(r) ((pfn_t)((r) & 0xfffffffull))
 
 #define OP_INDEX_SHIFT 16

@@ -36,7 +36,10 @@ enum {
 	PAGER_STAT,         /* out payload struct pager_stat */
 
 	/* System servers only. */
-	PAGER_SPACE_CREATE = 0x200, /* w0 badge for its minted handles, w1 class; out w0 space id, w1 SPACE frame, w2 THREAD frame */
+	/* w0 badge for its minted handles, w1 class, w2 SPACE_* rights (op.h; SPACE_TIMER ...; 0 for programs);
+	   out w0 space id, w1 SPACE frame, w2 THREAD frame.  For a server, init itself puts handles, exception port
+	   and priority there (its pool is above), and its ports are init's. */
+	PAGER_SPACE_CREATE = 0x200,
 	PAGER_SPACE_FORK,   /* w0 parent space, w1 badge; out w0 child space id.  The child's thread answers its pending call with OK, word 0 = 0 */
 	PAGER_SPACE_DESTROY,/* w0 space; its threads are dead when the reply comes, its memory follows (a job) */
 	PAGER_SPACE_MAP,    /* w0 space, w1 address, w2 length, w3 protection|flags, w4 object, w5 offset; out w0 address */
@@ -62,6 +65,15 @@ enum {
 };
 
 #define PAGER_NOTIFY_VICTIM (1ull << 0)
+
+/* PAGER_CHECK: rules of kernel_ok() are reported as PAGER_CHECK_KERNEL + their number. */
+#define PAGER_CHECK_KERNEL 100u
+
+/* PAGER_TRAP_TEST, word 0. */
+enum {
+	PAGER_HOOK_FAIL_FRAMES, /* the value-th asking for frames from now is refused; 0: none */
+	PAGER_HOOK_RESERVE      /* frames kept from programs; 0: as at the start */
+};
 
 /* Classes for PAGER_SPACE_CREATE. */
 enum { CLASS_PROGRAM = 0, CLASS_SERVER = 1 };
