@@ -1,5 +1,5 @@
 /*
- * Making and ending objects: spaces, threads, ports.  Used by operations and by root_load.
+ * Making, finding and ending objects: spaces, threads, ports.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -9,16 +9,45 @@
 #include <faultline/status.h>
 #include "thread.h"
 
-static inline struct space *space_of(pfn_t pfn) { return (struct space *)frame_memory(pfn); }
-static inline struct thread *thread_of(pfn_t pfn) { return (struct thread *)frame_memory(pfn); }
-static inline struct port *port_of(pfn_t pfn) { return (struct port *)frame_memory(pfn); }
+static inline struct space *space_of(pfn_t pfn)
+{
+	return (struct space *)frame_memory(pfn);
+}
 
-/* Unused FREE or DATA frames become objects.  flags, pool: see SPACE_*.  BUSY, WRONG_TYPE. */
+static inline struct thread *thread_of(pfn_t pfn)
+{
+	return (struct thread *)frame_memory(pfn);
+}
+
+static inline struct port *port_of(pfn_t pfn)
+{
+	return (struct port *)frame_memory(pfn);
+}
+
+/* The port a reference names, or NULL when it is gone (or there never was one). */
+static inline struct port *port_find(const struct object_ref *ref)
+{
+	if (ref->pfn == 0 || frame_table[ref->pfn].type != FRAME_PORT ||
+	    port_of(ref->pfn)->id != ref->id)
+		return NULL;
+	return port_of(ref->pfn);
+}
+
+/*
+ * Unused FREE or DATA frames become objects; their pool owns them.  BUSY when in use, WRONG_TYPE,
+ * BAD_ARGUMENT.  flags: SPACE_*.  `pool` is what the space's threads may use in BATCH, 0 for none.
+ */
 status_t space_create(pfn_t pfn, pfn_t top, uint32_t flags, uint16_t pool) MUST_CHECK;
 status_t thread_create(pfn_t pfn, struct space *space, uint32_t priority) MUST_CHECK;
 status_t port_create(pfn_t pfn) MUST_CHECK;
 
-/* The object a reference names, or NULL when it is gone. */
-struct port *port_find(const struct object_ref *ref);
+/* The opposite; the frames become FREE.  A space needs to have no thread and an empty user part; ending
+   a port with many waiters may take several calls (MORE). */
+status_t space_destroy(struct space *space) MUST_CHECK;
+void thread_destroy(struct thread *thread);
+status_t port_destroy(struct port *port) MUST_CHECK;
+
+/* The waiters that one call may take care of. */
+#define OBJECT_WAITERS_MAX 256u
 
 #endif

@@ -9,7 +9,7 @@
  *   STOPPED    none                  PARKED     none (exception without a target)
  *   READY      its ready queue, or it is the current thread
  *   QUEUED     the queue of the port it called (or faulted to)
- *   SERVED     the served list of that port: a receiver has its token
+ *   SERVED     the served (or cancels) list of that port: a receiver has its token
  *   RECEIVING  the receivers of a port
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -22,6 +22,7 @@
 #include <faultline/call.h>
 #include <faultline/fault.h>
 #include <faultline/info.h>
+#include <faultline/op.h>
 #include "frame.h"
 
 #define PRIORITY_COUNT 64
@@ -55,7 +56,6 @@ struct space {
 	uint32_t pcid;        /* address-space identifier; 0: none yet */
 	uint64_t pcid_generation;
 	bool flush_pending;   /* load CR3 with a flush before it runs */
-	bool ran_since_fault;
 	struct link threads;  /* thread.space_link */
 	struct handle handles[HANDLE_SLOTS];
 };
@@ -66,6 +66,7 @@ struct port {
 	uint64_t queued_priorities;            /* bitmap of non-empty queues */
 	struct link queue[PRIORITY_COUNT];     /* callers, thread.link */
 	struct link served;                    /* thread.link */
+	struct link cancels;                   /* served, but its cancel is still to be received */
 	struct link receivers;                 /* thread.link */
 };
 
@@ -82,7 +83,7 @@ typedef enum { WAIT_CALL, WAIT_FAULT, WAIT_EXCEPTION } wait_kind_t;
 struct thread {
 	struct registers registers; /* at offset 0: entry code stores here */
 	uint64_t id;
-	uint64_t fs_base;
+	uint64_t fs_base, gs_base;
 	struct space *space;
 	struct link link;           /* by state, see above */
 	struct link space_link;
@@ -90,8 +91,6 @@ struct thread {
 	uint8_t wait;               /* wait_kind_t */
 	uint8_t priority;           /* its own */
 	uint8_t effective;          /* with what was lent by callers */
-	bool fpu_used;              /* registers in the FPU area are valid */
-	bool cancel_pending;        /* interrupted while served: its server is to be told */
 	uint16_t receive_slot;      /* where a handle may arrive */
 	struct port *port;          /* QUEUED, SERVED, RECEIVING: at this one */
 	uint64_t badge;             /* of the handle it called by */
@@ -99,15 +98,15 @@ struct thread {
 	uint64_t fault_address, fault_error;
 	uint64_t reason0, reason1;  /* of the pager's refusal */
 	struct object_ref fault_port, exception_port;
-	uint64_t upcall_entry, upcall_stack;
+	uint64_t upcall_entry, upcall_stack, upcall_argument;
 	pfn_t message;              /* MSG frame; 0: none */
-	uint32_t slice;             /* what is left of the time slice, in timer units */
+	uint32_t slice;             /* the tick in which its time slice began */
 	char name[16];
-	_Alignas(64) uint8_t fpu[];
+	_Alignas(64) uint8_t fpu_area[]; /* XSAVE or FXSAVE form, fpu_bytes long */
 };
 
 _Static_assert(sizeof(struct space) <= 4096, "a space fits its frame");
 _Static_assert(sizeof(struct port) <= 4096, "a port fits its frame");
-_Static_assert(offsetof(struct thread, fpu) <= THREAD_FPU_OFFSET, "the FPU area is behind the rest");
+_Static_assert(offsetof(struct thread, fpu_area) <= THREAD_FPU_OFFSET, "the FPU area is behind the rest");
 
 #endif

@@ -1,0 +1,171 @@
+/*
+ * Switching the processor from thread to thread and from space to space, and flushing.
+ *
+ * Rules:
+ *   - CR3 is written only when the space changes or a flush is due.
+ *   - Without address-space identifiers (PCID) a CR3 load flushes everything: epoch + 1.
+ *   - With them, a space keeps its identifier for one generation; identifiers of a generation are
+ *     never given out twice, and a complete flush starts the next.  So a load may keep cached
+ *     translations (NOFLUSH) unless a flush of this space is pending.
+ *   - FPU registers stay in place while threads run that do not use them (SPACE_FPU_NONE).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "switch.h"
+#include "boot.h"
+#include "debug.h"
+#include "flush.h"
+#include "log.h"
+#include "machine/cpu.h"
+#include "object.h"
+#include "percpu.h"
+
+#define PCID_LAST 4095u
+#define CR3_NOFLUSH (1ull << 63)
+
+uint32_t flush_epoch = 1;
+static uint32_t pcid_next = 1;
+static uint64_t pcid_generation = 1;
+
+void flush_everything(void)
+{
+	if (cpu_has(FEATURE_PCID))
+		cpu_flush_all_contexts();
+	else
+		cpu_write_cr3(cpu_read_cr3());
+	flush_epoch++;
+	counters.full_flushes++;
+}
+
+static void pcid_assign(struct space *space)
+{
+	if (pcid_next > PCID_LAST) {
+		pcid_next = 1;
+		pcid_generation++;
+		flush_everything();
+	}
+	space->pcid = pcid_next++;
+	space->pcid_generation = pcid_generation;
+	space->flush_pending = false;
+}
+
+static uint64_t space_cr3(struct space *space)
+{
+	uint64_t cr3 = (uint64_t)space->top << PAGE_SHIFT;
+
+	if (!cpu_has(FEATURE_PCID))
+		return cr3;
+	if (space->pcid_generation != pcid_generation)
+		pcid_assign(space);
+	cr3 |= space->pcid;
+	if (!space->flush_pending)
+		cr3 |= CR3_NOFLUSH;
+	space->flush_pending = false;
+	return cr3;
+}
+
+static void load_cr3(uint64_t cr3)
+{
+	cpu_write_cr3(cr3);
+	counters.cr3_loads++;
+	if (cr3 & CR3_NOFLUSH)
+		return;
+	counters.cr3_loads_flushing++;
+	if (!cpu_has(FEATURE_PCID))
+		flush_epoch++;
+}
+
+void switch_space(struct space *space)
+{
+	struct percpu *cpu = this_cpu();
+
+	cpu->space = space;
+	load_cr3(space ? space_cr3(space) : cpu->kernel_cr3);
+}
+
+void flush_space(struct space *space)
+{
+	if (debug_hook_no_flush)
+		return;
+	counters.hinted_flushes++;
+	space->flush_pending = true;
+	if (this_cpu()->space == space)
+		switch_space(space);
+}
+
+void flush_hinted_all(void)
+{
+	if (debug_hook_no_flush)
+		return;
+	counters.hinted_flushes++;
+	flush_everything();
+}
+
+void switch_save_fpu(struct thread *thread)
+{
+	if (this_cpu()->fpu_owner == thread)
+		cpu_fpu_save(thread->fpu_area);
+}
+
+static void switch_fpu(struct thread *next)
+{
+	struct percpu *cpu = this_cpu();
+
+	if (cpu->fpu_owner == next || (next->space->flags & SPACE_FPU_NONE))
+		return;
+	if (cpu->fpu_owner)
+		cpu_fpu_save(cpu->fpu_owner->fpu_area);
+	cpu_fpu_restore(next->fpu_area);
+	cpu->fpu_owner = next;
+}
+
+/* With FSGSBASE user code writes its bases itself, so they are read back; without it only the
+   THREAD call changes FS, and GS stays 0. */
+static void save_bases(struct thread *thread)
+{
+	if (!cpu_has(FEATURE_FSGSBASE))
+		return;
+	thread->fs_base = cpu_read_fs_base();
+	thread->gs_base = cpu_read_user_gs_base();
+}
+
+static void load_bases(const struct thread *thread)
+{
+	if (cpu_has(FEATURE_FSGSBASE)) {
+		cpu_write_fs_base(thread->fs_base);
+		cpu_write_user_gs_base(thread->gs_base);
+	} else {
+		cpu_wrmsr(MSR_FS_BASE, thread->fs_base);
+	}
+}
+
+uint64_t switch_fs_base(const struct thread *thread)
+{
+	if (this_cpu()->current == thread && cpu_has(FEATURE_FSGSBASE))
+		return cpu_read_fs_base();
+	return thread->fs_base;
+}
+
+void switch_set_fs_base(struct thread *thread, uint64_t base)
+{
+	thread->fs_base = base;
+	if (this_cpu()->current == thread)
+		load_bases(thread);
+}
+
+void switch_thread(struct thread *next)
+{
+	struct percpu *cpu = this_cpu();
+
+	if (cpu->current)
+		save_bases(cpu->current);
+	cpu->current = next;
+	if (!next)
+		return;
+	counters.switches++;
+	load_bases(next);
+	switch_fpu(next);
+	if (cpu->space != next->space || next->space->flush_pending)
+		switch_space(next->space);
+	cpu->registers_end = cpu->tss.rsp0 = (uint64_t)(&next->registers + 1);
+}
