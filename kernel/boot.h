@@ -15,6 +15,12 @@
 #include <faultline/info.h>
 #include <stdbool.h>
 
+/* The boot archive in physical memory; 0 bytes: there is none. */
+struct boot_archive {
+	uint64_t address, bytes;
+};
+extern struct boot_archive boot_archive;
+
 extern struct info_boot boot_info; /* lives in its own page-aligned frame (KERNEL), shown to the root task */
 
 void log_init(void);
@@ -23,6 +29,7 @@ void cpu_init(void);    /* detects, refuses what is required and absent, loads t
 void memory_init(void); /* after it the boot page tables are unused; all free RAM is FREE in POOL_ROOT */
 void root_load(void);   /* creates the root task's space and thread, READY */
 void banner(void);
+bool boot_option(const char *word); /* a word of the kernel's command line, see banner.c */
 
 static inline bool cpu_has(uint32_t feature)
 {

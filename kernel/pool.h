@@ -2,6 +2,9 @@
  * Pools: the right to use a set of frames.  They form a tree; authority over a pool includes
  * all below it.  A fixed table (no heap); pool 0 is nobody's, pool 1 the root task's.
  *
+ * A pool's number is used again after its end, so nothing may name a pool that ended: it keeps
+ * counts of its frames, of the frames lent to it, and of the spaces whose threads may use it.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef KERNEL_POOL_H
@@ -19,6 +22,8 @@ struct pool {
 	bool live;
 	uint16_t parent;
 	uint32_t frames;        /* owned now */
+	uint32_t borrowed;      /* frames of others lent to it */
+	uint32_t users;         /* spaces that have it as their authority */
 	uint64_t tag;           /* last commit tag, and the index its batch reached */
 	uint32_t tag_index;
 	uint32_t port_pfn;      /* told when a thread of the pool is parked; 0: none */
@@ -29,9 +34,17 @@ struct pool {
 extern struct pool pool_table[POOL_COUNT];
 
 void pool_init(void); /* pool 1 exists, owns nothing yet */
-/* Is `pool` equal to or below `holder`?  Bounded by POOL_DEPTH_MAX. */
+
+/* Is `pool` equal to or below `holder`?  Bounded by POOL_DEPTH_MAX.  Never for pool 0. */
 bool pool_is_within(uint16_t pool, uint16_t holder);
+
 status_t pool_create(uint16_t parent, uint16_t *pool) MUST_CHECK; /* LIMIT */
-status_t pool_destroy(uint16_t pool, uint16_t holder) MUST_CHECK; /* BUSY, NO_RIGHT */
+
+/* A pool below the holder's, without frames, children, loans and users.  BUSY, NO_RIGHT. */
+status_t pool_destroy(uint16_t pool, uint16_t holder) MUST_CHECK;
+
+/* A space begins or ceases to have the pool as its authority (0: nothing to count). */
+void pool_add_user(uint16_t pool);
+void pool_remove_user(uint16_t pool);
 
 #endif

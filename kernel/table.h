@@ -1,7 +1,10 @@
 /*
  * Page tables: the checked operations on entries (see <faultline/op.h> for each).
  *
- * All changes of entries in the system go through table_store(): one full check, counts, flush stamp.
+ *   table.c        which tables and slots calls may touch; set, fill
+ *   table_copy.c   copy, move          table_run.c   clear, protect, read, harvest
+ *   table_split.c  split               table_walk.c  the walk of a fault
+ *   block.c        2 MiB entries       entry.h       the steps that all of them share
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -18,7 +21,7 @@ uint32_t table_level(pfn_t pfn);
 bool table_top_slot_is_open(uint32_t index);
 
 struct walk {
-	uint64_t entry[5];       /* from the top down; 0 below the first absent one */
+	uint64_t entry[5];       /* from the top down; 0 below one that is absent or not for user mode */
 	uint32_t levels;
 	uint32_t refusing_level; /* 1..levels: the first from the top that refuses; 0: allowed */
 };

@@ -10,9 +10,12 @@
 
 #include <stdint.h>
 
+#define TIMER_SPURIOUS_VECTOR 255 /* an interrupt of the local APIC that vanished: ignore it */
+
 void timer_init(void);                 /* calibrates; fills boot_info.tsc_hz */
 uint64_t timer_now(void);              /* nanoseconds since boot */
-void timer_arm(uint64_t nanoseconds);  /* absolute; VECTOR_TIMER once, then or soon after; UINT64_MAX: disarm.  Cheap when unchanged. */
+void timer_arm(uint64_t nanoseconds);  /* absolute; VECTOR_TIMER once, then or soon after; UINT64_MAX: disarm.
+                                          Cheap when unchanged.  A time seconds away may come early: compare, arm again. */
 void timer_acknowledge(void);          /* end of interrupt */
 
 #endif

@@ -1,0 +1,135 @@
+/*
+ * The interpreter of operations: one table row per operation, in order, stop at the first refusal.
+ *
+ * Flush hints are obeyed after the operation, also of one that stopped inside its run: what it
+ * finished must be coherent before anybody acts on the answer.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "batch.h"
+#include "flush.h"
+#include "frame.h"
+#include "pool.h"
+
+#define HEAD_RESERVED (1ull << 35)
+#define HINTS 3u /* flag bits that hold a FLUSH_* */
+
+static status_t operation_nop(struct batch *batch, const struct op *op);
+static status_t operation_flush(struct batch *batch, const struct op *op);
+
+/* The operations of frames, tables and pools.  hints: the flags it may have, beside none. */
+static const struct operation {
+	operation_t *run;
+	uint32_t hints;
+} operations[] = {
+	[OP_NOP] = { operation_nop, 0 },
+	[OP_RETYPE] = { frame_op_retype, 0 },
+	[OP_SET] = { table_op_set, HINTS },
+	[OP_FILL] = { table_op_fill, HINTS },
+	[OP_COPY] = { table_op_copy, HINTS },
+	[OP_SPLIT] = { table_op_split, HINTS },
+	[OP_MOVE] = { table_op_move, HINTS },
+	[OP_CLEAR] = { table_op_clear, HINTS },
+	[OP_PROTECT] = { table_op_protect, HINTS },
+	[OP_READ] = { table_op_read, 0 },
+	[OP_HARVEST] = { table_op_harvest, HINTS },
+	[OP_ZERO] = { frame_op_zero, 0 },
+	[OP_COPY_FRAME] = { frame_op_copy, 0 },
+	[OP_HOLD] = { frame_op_hold, 0 },
+	[OP_RELEASE] = { frame_op_release, 0 },
+	[OP_TRANSFER] = { frame_op_transfer, 0 },
+	[OP_LEND] = { frame_op_lend, 0 },
+	[OP_FLUSH] = { operation_flush, 0 },
+	[OP_POOL_CREATE] = { pool_op_create, 0 },
+	[OP_POOL_SET] = { pool_op_set, 0 },
+	[OP_POOL_DESTROY] = { pool_op_destroy, 0 },
+	[OP_POOL_TAG] = { pool_op_tag, 0 },
+};
+
+_Static_assert(sizeof(operations) / sizeof(operations[0]) == OP_SPACE_CREATE,
+	       "operations of objects follow those of this table");
+
+static status_t operation_nop(struct batch *batch, const struct op *op)
+{
+	(void)batch;
+	(void)op;
+	return ST_OK;
+}
+
+static status_t operation_flush(struct batch *batch, const struct op *op)
+{
+	pfn_t pfn = OP_PFN(op->head);
+	const struct frame *frame = batch_frame(batch, pfn);
+
+	if (pfn == 0) {
+		flush_hinted_all();
+		return ST_OK;
+	}
+	if (!frame)
+		return ST_BAD_FRAME;
+	if (frame->type != FRAME_SPACE)
+		return ST_WRONG_TYPE;
+	flush_space((struct space *)frame_memory(pfn));
+	return ST_OK;
+}
+
+static void batch_flush(const struct batch *batch, uint32_t hint)
+{
+	if (hint == FLUSH_SPACE && batch->scope)
+		flush_space(batch->scope);
+	else
+		flush_hinted_all();
+}
+
+static status_t batch_operation(struct batch *batch, const struct op *op)
+{
+	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head);
+	status_t status;
+
+	if (unlikely(op->head & HEAD_RESERVED))
+		return ST_BAD_ARGUMENT;
+	if (code >= OP_SPACE_CREATE)
+		return code < OP_COUNT ? object_operation(batch, op) : ST_BAD_CALL;
+	if (likely(flags == 0))
+		return operations[code].run(batch, op);
+	if ((flags & ~operations[code].hints) || flags > FLUSH_ALL)
+		return ST_BAD_ARGUMENT;
+	status = operations[code].run(batch, op);
+	if (status == ST_OK || batch->done != 0)
+		batch_flush(batch, flags);
+	return status;
+}
+
+/* See batch.h. */
+struct frame *batch_frame(const struct batch *batch, pfn_t pfn)
+{
+	struct frame *frame = frame_get(pfn);
+
+	return frame && pool_is_within(frame->pool, batch->pool) ? frame : 0;
+}
+
+/* See batch.h. */
+status_t batch_run(struct batch *batch, const struct op *ops, uint32_t count, uint32_t *index)
+{
+	status_t status = ST_OK;
+	uint32_t i = 0;
+
+	*index = 0;
+	batch->done = 0;
+	if (!batch->pool)
+		return ST_NO_RIGHT;
+	batch->end = ops + count;
+	batch->tagged = 0;
+	while (i < count) {
+		batch->list_used = 0;
+		status = batch_operation(batch, &ops[i]);
+		if (unlikely(status != ST_OK))
+			break;
+		batch->done = 0;
+		i += 1 + batch->list_used;
+	}
+	if (batch->tagged)
+		pool_table[batch->pool].tag_index = i;
+	*index = i;
+	return status;
+}

@@ -1,0 +1,254 @@
+/*
+ * Entries of page tables: what may stand in one, and what its coming and going counts.
+ *
+ * Shared by the table operations (table*.c) only.  Everything that changes an entry goes through
+ * these steps, in this order:
+ *
+ *   table_open          the table is the caller's, of a level; top-level slots are open
+ *   entry_check         a new present entry: bits, target, type, authority
+ *   entry_can_count     the target's counter has room         (nothing has changed so far)
+ *   entry_can_drop      the old entry's end can be reported
+ *   entry_count         first reference: after a flush since the last; then + 1
+ *   exchange            hardware may set A and D at any time
+ *   entry_drop          D becomes the frame's, - 1, and a last reference is stamped and reported
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef KERNEL_ENTRY_H
+#define KERNEL_ENTRY_H
+
+#include "batch.h"
+#include "flush.h"
+#include "frame.h"
+#include "pool.h"
+#include "table.h"
+
+/* Frame numbers beyond FRAME_NUMBER_BITS are refused as bits, before they could be cut off. */
+#define ENTRY_FRAME ((((1ull << FRAME_NUMBER_BITS) - 1)) << PAGE_SHIFT)
+#define ENTRY_LINK (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT | ENTRY_FRAME) /* to a table */
+#define ENTRY_LARGE ((PTE_ALLOWED & ~PTE_FRAME) | ENTRY_FRAME)              /* 2 MiB leaf */
+#define ENTRY_LEAF (ENTRY_LARGE & ~PTE_PS)                                  /* 4 KiB leaf */
+
+#define LARGE_LEVEL 2u /* the level whose entries may be 2 MiB leaves */
+
+/* The table an operation works on. */
+struct table {
+	uint64_t *entries;
+	struct frame *frame;
+	uint32_t level;
+};
+
+/* What a run of top-level entries is for. */
+enum slots { SLOTS_CLOSED, SLOTS_USER, SLOTS_VMALLOC, SLOTS_MESSAGE };
+enum slots table_top_slots(uint32_t first, uint32_t count);
+
+extern const uint8_t table_level_of_type[FRAME_TYPES];
+
+/* Is the frame of the batch's pool or one below? */
+static inline bool batch_owns(const struct batch *batch, const struct frame *frame)
+{
+	return likely(frame->pool == batch->pool) || pool_is_within(frame->pool, batch->pool);
+}
+
+/* ... or lent to one of these? */
+static inline bool batch_may_map(const struct batch *batch, const struct frame *frame)
+{
+	return batch_owns(batch, frame) ||
+	       ((frame->flags & FRAME_LENT) && pool_is_within(frame->live, batch->pool));
+}
+
+/* The table `pfn`, whose entries first .. first + count - 1 are to be touched. */
+static inline status_t table_open(const struct batch *batch, pfn_t pfn, uint32_t first, uint32_t count,
+				  struct table *table)
+{
+	struct frame *frame;
+
+	if (unlikely(pfn >= frame_count))
+		return ST_BAD_FRAME;
+	frame = &frame_table[pfn];
+	if (unlikely(!batch_owns(batch, frame)))
+		return ST_BAD_FRAME;
+	table->frame = frame;
+	table->level = table_level_of_type[frame->type];
+	table->entries = frame_memory(pfn);
+	if (unlikely(table->level == 0))
+		return ST_WRONG_TYPE;
+	if (unlikely(frame->type == FRAME_TOP) && table_top_slots(first, count) == SLOTS_CLOSED)
+		return ST_NO_RIGHT;
+	return ST_OK;
+}
+
+/* Is `entry`, present in a table of this level, a 2 MiB leaf?  (Level 1 never holds PTE_PS.) */
+static inline bool entry_is_large(uint64_t entry)
+{
+	return entry & PTE_PS;
+}
+
+/* The frame a present entry points to. */
+static inline struct frame *entry_target(uint64_t entry)
+{
+	return &frame_table[pte_pfn(entry)];
+}
+
+/* The bits in which `entry` differs from `expected`: A and D of a present entry do not count. */
+static inline uint64_t entry_difference(uint64_t entry, uint64_t expected)
+{
+	uint64_t ignored = entry & PTE_P ? PTE_A | PTE_D : 0;
+
+	return (entry ^ expected) & ~ignored;
+}
+
+/* Of 2 MiB leaves; kernel/block.c. */
+status_t block_check(struct batch *batch, uint64_t entry);
+status_t block_can_count(uint64_t entry);
+void block_count(uint64_t entry);
+status_t block_can_drop(struct batch *batch, uint64_t entry);
+void block_drop(struct batch *batch, uint64_t entry);
+
+/* The checks that are not those of a plain DATA page; kernel/table.c. */
+status_t entry_check_special(const struct batch *batch, uint64_t entry, const struct frame *target);
+status_t entry_check_link(struct batch *batch, uint32_t level, uint64_t entry);
+
+/* May this present entry stand in a table of this level, by this caller's will? */
+static inline status_t entry_check(struct batch *batch, uint32_t level, uint64_t entry)
+{
+	const struct frame *target;
+
+	if (unlikely(level != 1))
+		return entry_check_link(batch, level, entry);
+	if (unlikely(entry & ~ENTRY_LEAF))
+		return ST_BAD_ARGUMENT;
+	if (unlikely(pte_pfn(entry) >= frame_count))
+		return ST_BAD_FRAME;
+	target = entry_target(entry);
+	if (unlikely(target->type != FRAME_DATA))
+		return entry_check_special(batch, entry, target);
+	return likely(batch_may_map(batch, target)) ? ST_OK : ST_BAD_FRAME;
+}
+
+/* May one more present entry like this exist?  A MSG frame is mapped once, by its own window. */
+static inline status_t entry_can_count(uint64_t entry)
+{
+	const struct frame *target = entry_target(entry);
+
+	if (unlikely(entry_is_large(entry)))
+		return block_can_count(entry);
+	if (unlikely(target->refs >= frame_refs_limit))
+		return ST_LIMIT;
+	if (unlikely(target->type == FRAME_MSG) && target->refs != 0)
+		return ST_LIMIT;
+	return ST_OK;
+}
+
+/* Count a present entry that joins others to the same target (so no translation can be stale). */
+static inline void entry_count_again(uint64_t entry)
+{
+	struct frame *target = entry_target(entry);
+
+	if (unlikely(entry_is_large(entry)))
+		target->live++;
+	else if (likely(target->type != FRAME_ZERO))
+		target->refs++;
+}
+
+/* Count a present entry, perhaps the first to its target. */
+static inline void entry_count(uint64_t entry)
+{
+	struct frame *target = entry_target(entry);
+
+	if (unlikely(entry_is_large(entry))) {
+		block_count(entry);
+		return;
+	}
+	if (unlikely(target->type == FRAME_ZERO))
+		return;
+	if (target->refs++ == 0 && unlikely(target->epoch == flush_epoch))
+		flush_everything();
+}
+
+/* Can the end of a present entry be reported, and paid for? */
+static inline status_t entry_can_drop(struct batch *batch, uint64_t entry)
+{
+	if (unlikely(entry_is_large(entry)))
+		return block_can_drop(batch, entry);
+	if (entry_target(entry)->refs == 1 && unlikely(!batch_has_room(batch, 1)))
+		return ST_MORE;
+	return ST_OK;
+}
+
+/* The last reference to a frame went.  One that a 2 MiB entry maps as well stays in use. */
+static inline void entry_last_gone(struct batch *batch, struct frame *target)
+{
+	uint64_t kind = table_level_of_type[target->type] ? RESULT_TABLE : RESULT_FRAME;
+
+	if (unlikely(target->flags & FRAME_BLOCK))
+		return;
+	target->epoch = flush_epoch;
+	batch_result(batch, (kind << 60) | ((uint64_t)(target->flags & FRAME_DIRTY) << 32) | frame_pfn(target));
+}
+
+/* A present entry is no more. */
+static inline void entry_drop(struct batch *batch, uint64_t entry)
+{
+	struct frame *target = entry_target(entry);
+
+	if (unlikely(entry_is_large(entry))) {
+		block_drop(batch, entry);
+		return;
+	}
+	if (unlikely(target->type == FRAME_ZERO))
+		return;
+	if (entry & PTE_D)
+		target->flags |= FRAME_DIRTY;
+	if (--target->refs == 0)
+		entry_last_gone(batch, target);
+}
+
+/* Copying a present entry takes W from it where it stands, too, unless it is SHARED.  Returns the copy. */
+static inline uint64_t entry_without_write(uint64_t *place, uint64_t entry)
+{
+	if ((entry & (PTE_W | PTE_SHARED)) != PTE_W)
+		return entry;
+	__atomic_fetch_and(place, ~PTE_W, __ATOMIC_RELAXED);
+	return entry & ~PTE_W;
+}
+
+/* The first entry from `from` on that is not 0, or `end`. */
+static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from, uint32_t end)
+{
+	while (from < end && entries[from] == 0) {
+		from++;
+		while (from + 8 <= end &&
+		       !(entries[from] | entries[from + 1] | entries[from + 2] | entries[from + 3] |
+			 entries[from + 4] | entries[from + 5] | entries[from + 6] | entries[from + 7]))
+			from += 8;
+	}
+	return from;
+}
+
+/* A run of entries of one table: checks of the operation's head. */
+struct run {
+	struct table table;
+	uint32_t first, count;
+};
+
+/* Takes the table and as much of the run as the work limit allows; `wanted` = all of it. */
+static inline status_t run_open(struct batch *batch, const struct op *op, struct run *run)
+{
+	run->first = OP_INDEX(op->head);
+	run->count = OP_ENTRIES(op->head);
+	if (run->count == 0 || run->first + run->count > TABLE_ENTRIES)
+		return ST_BAD_ARGUMENT;
+	return table_open(batch, OP_PFN(op->head), run->first, run->count, &run->table);
+}
+
+/* As many of `wanted` entries as may still be touched. */
+static inline uint32_t run_take(struct batch *batch, uint32_t wanted)
+{
+	uint32_t taken = wanted < batch->work_left ? wanted : batch->work_left;
+
+	batch->work_left -= taken;
+	return taken;
+}
+
+#endif

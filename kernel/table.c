@@ -1,0 +1,202 @@
+/*
+ * Page tables: what may stand in an entry, and storing one.
+ *
+ * Rights grow only through entry_check(): also a change of one bit of a present entry is checked as
+ * if the entry were new (a whitelisted exception, taking rights away, is in table_run.c).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "entry.h"
+
+/* TOP is the highest level; the frame types of the lower ones are consecutive. */
+const uint8_t table_level_of_type[FRAME_TYPES] = {
+	[FRAME_L1] = 1,
+	[FRAME_L2] = 2,
+	[FRAME_L3] = 3,
+	[FRAME_L4] = 4,
+	[FRAME_TOP] = LAYOUT_LEVELS,
+};
+
+/* See table.h. */
+uint32_t table_level(pfn_t pfn)
+{
+	if (pfn >= frame_count || frame_table[pfn].type >= FRAME_TYPES)
+		return 0;
+	return table_level_of_type[frame_table[pfn].type];
+}
+
+/* The role of a run of top-level slots; CLOSED also when it reaches over the end of its role. */
+enum slots table_top_slots(uint32_t first, uint32_t count)
+{
+	uint32_t last = first + count - 1;
+
+	if (last <= LAYOUT_USER_LAST_SLOT)
+		return SLOTS_USER;
+	if (first >= LAYOUT_VMALLOC_FIRST_SLOT && last <= LAYOUT_VMALLOC_LAST_SLOT)
+		return SLOTS_VMALLOC;
+	if (first == LAYOUT_MESSAGE_SLOT && count == 1)
+		return SLOTS_MESSAGE;
+	return SLOTS_CLOSED;
+}
+
+/* See table.h. */
+bool table_top_slot_is_open(uint32_t index)
+{
+	return table_top_slots(index, 1) != SLOTS_CLOSED;
+}
+
+/* A 4 KiB leaf for something else than DATA: ZERO and TRACE read-only, MSG. */
+status_t entry_check_special(const struct batch *batch, uint64_t entry, const struct frame *target)
+{
+	bool read_only = target->type == FRAME_ZERO || target->type == FRAME_TRACE;
+
+	if (target->type == FRAME_NONE)
+		return ST_BAD_FRAME;
+	if (target->type != FRAME_ZERO && !batch_owns(batch, target))
+		return ST_BAD_FRAME;
+	if (target->type == FRAME_MSG || (read_only && !(entry & PTE_W)))
+		return ST_OK;
+	return ST_WRONG_TYPE;
+}
+
+/* An entry above the leaf tables: a link to a table of the next level, or a 2 MiB leaf. */
+status_t entry_check_link(struct batch *batch, uint32_t level, uint64_t entry)
+{
+	const struct frame *target;
+
+	if (level == LARGE_LEVEL && entry_is_large(entry))
+		return block_check(batch, entry);
+	if ((entry & ~ENTRY_LINK) || !(entry & PTE_U))
+		return ST_BAD_ARGUMENT;
+	if (pte_pfn(entry) >= frame_count)
+		return ST_BAD_FRAME;
+	target = entry_target(entry);
+	if (!batch_owns(batch, target))
+		return ST_BAD_FRAME;
+	return target->type == FRAME_L1 + level - 2 ? ST_OK : ST_WRONG_TYPE;
+}
+
+/* D that an exchange removed from an entry whose target stays is kept by the frame. */
+static void put_same_target(uint64_t *entry, uint64_t value)
+{
+	uint64_t old = __atomic_exchange_n(entry, value, __ATOMIC_RELAXED);
+
+	if ((old & ~value & PTE_D) && entry_target(value)->type != FRAME_ZERO)
+		entry_target(value)->flags |= FRAME_DIRTY;
+}
+
+/* Split must look before it copies a table with entries whose targets may not be counted again. */
+static inline void table_mark_special(const struct table *table, uint64_t value)
+{
+	if (unlikely(entry_is_large(value)) || unlikely(entry_target(value)->type == FRAME_MSG))
+		table->frame->flags |= FRAME_SPECIAL;
+}
+
+/* The checks of a present entry that takes the place of `old`, and its count. */
+static inline status_t put_present(struct batch *batch, const struct table *table, uint64_t old,
+				   uint64_t value)
+{
+	status_t status = entry_can_count(value);
+
+	if (unlikely(status != ST_OK))
+		return status;
+	if (old & PTE_P) {
+		if (entry_is_large(old) != entry_is_large(value))
+			return ST_BUSY;
+		status = entry_can_drop(batch, old);
+		if (unlikely(status != ST_OK))
+			return status;
+	}
+	table_mark_special(table, value);
+	entry_count(value);
+	return ST_OK;
+}
+
+/* entry = value, which now is `old`: everything that a store over one entry can mean. */
+static inline status_t table_put(struct batch *batch, const struct table *table, uint64_t *entry,
+				 uint64_t old, uint64_t value)
+{
+	status_t status = ST_OK;
+
+	if (likely(value & PTE_P)) {
+		status = entry_check(batch, table->level, value);
+		if (unlikely(status != ST_OK))
+			return status;
+		if ((old & PTE_P) && !((old ^ value) & (PTE_FRAME | PTE_PS))) {
+			put_same_target(entry, value);
+			return ST_OK;
+		}
+		status = put_present(batch, table, old, value);
+	} else if (old & PTE_P) {
+		status = entry_can_drop(batch, old);
+	}
+	if (unlikely(status != ST_OK))
+		return status;
+	table->frame->live = (uint16_t)(table->frame->live + (value != 0) - (old != 0));
+	old = __atomic_exchange_n(entry, value, __ATOMIC_RELAXED);
+	if (old & PTE_P)
+		entry_drop(batch, old);
+	return ST_OK;
+}
+
+/* One entry, if it is as expected. */
+status_t table_op_set(struct batch *batch, const struct op *op)
+{
+	uint32_t index = OP_INDEX(op->head);
+	struct table table;
+	uint64_t old;
+	status_t status = table_open(batch, OP_PFN(op->head), index, 1, &table);
+
+	if (unlikely(status != ST_OK))
+		return status;
+	if (unlikely(!batch_take_work(batch, 1)))
+		return ST_MORE;
+	old = table.entries[index];
+	if (unlikely(entry_difference(old, op->b) != 0))
+		return ST_MISMATCH;
+	return table_put(batch, &table, &table.entries[index], old, op->a);
+}
+
+/* The frame number for entry i: two to a word. */
+static pfn_t fill_list(const uint64_t *list, uint32_t i)
+{
+	return (pfn_t)(list[i / 2] >> (32 * (i % 2)));
+}
+
+static status_t fill_entries(struct batch *batch, const struct op *op, const struct run *run)
+{
+	const uint64_t *list = (const uint64_t *)(op + 1);
+	uint32_t count = run_take(batch, run->count);
+	uint64_t *entry = &run->table.entries[run->first];
+	status_t status;
+
+	for (uint32_t i = 0; i < count; i++, entry++) {
+		pfn_t pfn = fill_list(list, i);
+		uint64_t old = *entry;
+
+		batch->done = i;
+		if (pfn == 0 || entry_difference(old, op->b) != 0)
+			continue;
+		status = table_put(batch, &run->table, entry, old, pte_make(pfn, op->a));
+		if (unlikely(status != ST_OK))
+			return status;
+	}
+	batch->done = count;
+	return count == run->count ? ST_OK : ST_MORE;
+}
+
+/* A run from a list of frames, where the entries are as expected. */
+status_t table_op_fill(struct batch *batch, const struct op *op)
+{
+	struct run run;
+	uint32_t places;
+	status_t status = run_open(batch, op, &run);
+
+	if (status != ST_OK)
+		return status;
+	places = (run.count + 5) / 6;
+	if (places > batch->end - (op + 1) || !(op->a & PTE_P) || (op->a & PTE_FRAME))
+		return ST_BAD_ARGUMENT;
+	batch->list_used = places;
+	return fill_entries(batch, op, &run);
+}

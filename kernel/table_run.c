@@ -1,0 +1,162 @@
+/*
+ * Operations on a run of entries of one table: clear, protect, read, harvest.
+ *
+ * A run stops at the first entry that refuses; the entries before it are done.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "entry.h"
+
+static inline status_t clear_entry(struct batch *batch, const struct table *table, uint64_t *entry)
+{
+	status_t status = ST_OK;
+	uint64_t old = *entry;
+
+	if (old & PTE_P)
+		status = entry_can_drop(batch, old);
+	else if (!batch_has_room(batch, 2))
+		status = ST_MORE;
+	if (unlikely(status != ST_OK))
+		return status;
+	old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+	table->frame->live--;
+	if (old & PTE_P) {
+		entry_drop(batch, old);
+	} else {
+		batch_result(batch, (uint64_t)RESULT_WORD << 60);
+		batch_result(batch, old);
+	}
+	return ST_OK;
+}
+
+/* A run becomes 0; what goes for good is reported. */
+status_t table_op_clear(struct batch *batch, const struct op *op)
+{
+	struct run run;
+	uint32_t end, i;
+	status_t status = run_open(batch, op, &run);
+
+	if (status != ST_OK)
+		return status;
+	if (op->a | op->b)
+		return ST_BAD_ARGUMENT;
+	end = run.first + run_take(batch, run.count);
+	for (i = run.first; run.table.frame->live != 0; i++) {
+		i = entries_skip_zero(run.table.entries, i, end);
+		if (i == end)
+			break;
+		status = clear_entry(batch, &run.table, &run.table.entries[i]);
+		if (unlikely(status != ST_OK)) {
+			batch->done = i - run.first;
+			return status;
+		}
+	}
+	batch->done = end - run.first;
+	return batch->done == run.count ? ST_OK : ST_MORE;
+}
+
+/* A change of rights: `remove`, then `add`. */
+struct rights {
+	uint64_t remove, add;
+};
+
+#define RIGHTS (PTE_W | PTE_U | PTE_NX)
+
+/* Taking rights away from a leaf cannot make it wrong; of a link, only W may go. */
+static bool rights_only_shrink(const struct rights *rights, bool leaf)
+{
+	return leaf ? !(rights->remove & PTE_NX & ~rights->add) && !(rights->add & (PTE_W | PTE_U)) :
+		      rights->remove == PTE_W && rights->add == 0;
+}
+
+static inline status_t protect_entry(struct batch *batch, uint32_t level, uint64_t *entry,
+				     const struct rights *rights, bool shrink)
+{
+	uint64_t old = *entry, value;
+	status_t status;
+
+	do {
+		value = (old & ~rights->remove) | rights->add;
+		if (unlikely(!shrink)) {
+			status = entry_check(batch, level, value);
+			if (status != ST_OK)
+				return status;
+		}
+	} while (!__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return ST_OK;
+}
+
+/* Change the rights of present entries. */
+status_t table_op_protect(struct batch *batch, const struct op *op)
+{
+	struct rights rights = { op->a, op->b };
+	struct run run;
+	bool shrink;
+	uint32_t end, i;
+	status_t status = run_open(batch, op, &run);
+
+	if (status != ST_OK)
+		return status;
+	if ((op->a | op->b) & ~RIGHTS)
+		return ST_BAD_ARGUMENT;
+	shrink = rights_only_shrink(&rights, run.table.level == 1);
+	end = run.first + run_take(batch, run.count);
+	for (i = entries_skip_zero(run.table.entries, run.first, end); i < end;
+	     i = entries_skip_zero(run.table.entries, i + 1, end)) {
+		if (!(run.table.entries[i] & PTE_P))
+			continue;
+		status = protect_entry(batch, run.table.level, &run.table.entries[i], &rights, shrink);
+		if (unlikely(status != ST_OK)) {
+			batch->done = i - run.first;
+			return status;
+		}
+	}
+	batch->done = end - run.first;
+	return batch->done == run.count ? ST_OK : ST_MORE;
+}
+
+/* The raw entries, as many as there is room for. */
+status_t table_op_read(struct batch *batch, const struct op *op)
+{
+	struct run run;
+	uint32_t room = batch->result_max - batch->result_count;
+	uint32_t count;
+	status_t status = run_open(batch, op, &run);
+
+	if (status != ST_OK)
+		return status;
+	if (op->a | op->b)
+		return ST_BAD_ARGUMENT;
+	count = run_take(batch, run.count < room ? run.count : room);
+	for (uint32_t i = 0; i < count; i++)
+		batch_result(batch, run.table.entries[run.first + i]);
+	batch->done = count;
+	return count == run.count ? ST_OK : ST_MORE;
+}
+
+/* Report and clear A and D of present entries. */
+status_t table_op_harvest(struct batch *batch, const struct op *op)
+{
+	struct run run;
+	uint32_t end, i;
+	status_t status = run_open(batch, op, &run);
+
+	if (status != ST_OK)
+		return status;
+	if (op->a | op->b)
+		return ST_BAD_ARGUMENT;
+	end = run.first + run_take(batch, run.count);
+	for (i = run.first; i < end; i++) {
+		uint64_t *entry = &run.table.entries[i];
+
+		if (!(*entry & PTE_P) || !(*entry & (PTE_A | PTE_D)))
+			continue;
+		if (!batch_has_room(batch, 1))
+			break;
+		batch_result(batch, ((uint64_t)i << OP_INDEX_SHIFT) |
+					    (__atomic_fetch_and(entry, ~(PTE_A | PTE_D), __ATOMIC_RELAXED) &
+					     (PTE_A | PTE_D)));
+	}
+	batch->done = i - run.first;
+	return batch->done == run.count ? ST_OK : ST_MORE;
+}

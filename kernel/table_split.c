@@ -1,0 +1,126 @@
+/*
+ * Split: one parent of a shared table gets a copy of its own, as one operation.
+ *
+ *      before                                after
+ *      parent[i] (no W) --> table            parent[i] (W) --> fresh --> targets (+ 1 each)
+ *      others ------------> table --> targets      others ---> table ----> the same targets
+ *
+ * Both tables lose W in every present entry that is not SHARED, so that what hangs below is split or
+ * copied in its turn.  The parent's entry goes from the one to the other in a single exchange.
+ *
+ * This is the step that fork leaves behind for each write, so it makes one pass: it writes the fresh table's 512
+ * words (nothing is cleared before), takes runs of zeros in blocks, and stops looking after
+ * `live` entries.  Whether every target can be counted once more is looked up beforehand only
+ * where the answer can be no: a limit lowered by a test, so much RAM that 32 bits could overflow, or a
+ * table with 2 MiB or MSG entries.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "entry.h"
+#include "percpu.h"
+
+/* Can counts reach their limits at all?  Not when all entries that RAM could hold are fewer. */
+static bool split_must_look(const struct frame *table)
+{
+	return (table->flags & FRAME_SPECIAL) || (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
+}
+
+static status_t split_can_count(const uint64_t *entries)
+{
+	status_t status = ST_OK;
+
+	for (uint32_t i = 0; i < TABLE_ENTRIES && status == ST_OK; i++)
+		if (entries[i] & PTE_P)
+			status = entry_can_count(entries[i]);
+	return status;
+}
+
+static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
+{
+	const struct frame *fresh = pfn < frame_count ? batch_frame(batch, (pfn_t)pfn) : NULL;
+
+	if (!fresh)
+		return ST_BAD_FRAME;
+	if (fresh->type != FRAME_FREE && fresh->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	return frame_is_unused(fresh) ? ST_OK : ST_BUSY;
+}
+
+/* Write the fresh table, and take W from the old one. */
+static void split_copy(uint64_t *source, uint64_t *target, uint32_t live)
+{
+	uint32_t i = 0;
+
+	for (; live != 0; live--, i++) {
+		uint32_t used = entries_skip_zero(source, i, TABLE_ENTRIES);
+		uint64_t entry = source[used];
+
+		if (used != i)
+			memory_fill_words(&target[i], 0, used - i);
+		i = used;
+		if (likely(entry & PTE_P)) {
+			entry_count_again(entry);
+			entry = entry_without_write(&source[i], entry);
+		}
+		target[i] = entry;
+	}
+	memory_fill_words(&target[i], 0, TABLE_ENTRIES - i);
+}
+
+static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn)
+{
+	struct frame *old = entry_target(entry), *fresh = &frame_table[pfn];
+
+	if (fresh->epoch == flush_epoch)
+		flush_everything();
+	split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live);
+	fresh->type = old->type;
+	fresh->flags = old->flags & FRAME_SPECIAL;
+	fresh->live = old->live;
+	fresh->refs = 1;
+	__atomic_exchange_n(parent, pte_make(pfn, (entry & ~PTE_FRAME) | PTE_W), __ATOMIC_RELAXED);
+	old->refs--;
+	counters.tables_split++;
+}
+
+static status_t split_check(struct batch *batch, const struct op *op, const struct table *parent, uint64_t entry)
+{
+	const struct frame *old;
+	status_t status;
+
+	if (entry_difference(entry, op->b) != 0 || !(entry & PTE_P))
+		return ST_MISMATCH;
+	if (parent->level == 1 || entry_is_large(entry))
+		return ST_WRONG_TYPE;
+	old = entry_target(entry);
+	if (!batch_owns(batch, old))
+		return ST_BAD_FRAME;
+	if (old->refs == 1)
+		return ST_MISMATCH; /* nobody else to split from */
+	status = split_check_fresh(batch, op->a);
+	if (status != ST_OK)
+		return status;
+	return split_must_look(old) ? split_can_count(frame_memory(pte_pfn(entry))) : ST_OK;
+}
+
+/* See the head of this file. */
+status_t table_op_split(struct batch *batch, const struct op *op)
+{
+	uint32_t index = OP_INDEX(op->head);
+	struct table parent;
+	uint64_t entry;
+	status_t status = table_open(batch, OP_PFN(op->head), index, 1, &parent);
+
+	if (status != ST_OK)
+		return status;
+	if (parent.frame->type == FRAME_TOP && table_top_slots(index, 1) == SLOTS_MESSAGE)
+		return ST_NO_RIGHT;
+	entry = parent.entries[index];
+	status = split_check(batch, op, &parent, entry);
+	if (status != ST_OK)
+		return status;
+	if (!batch_take_work(batch, TABLE_ENTRIES))
+		return ST_MORE;
+	split_change(&parent.entries[index], entry, (pfn_t)op->a);
+	return ST_OK;
+}

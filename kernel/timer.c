@@ -1,0 +1,182 @@
+/*
+ * Time: the TSC as the clock, the local APIC's one-shot timer as the alarm.
+ *
+ * Both are measured once against channel 2 of the 8254, for CALIBRATION_TICKS of it.  Where the CPU
+ * has it, the alarm compares with the TSC itself (TSC-deadline mode); else it counts 32 bits down,
+ * and an alarm further away than the counter reaches comes early (timer.h).
+ *
+ * The local APIC also passes the 8259's interrupts on (LINT0), as after a reset.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "timer.h"
+#include <faultline/fault.h>
+#include "boot.h"
+#include "log.h"
+#include "machine/cpu.h"
+#include "machine/ports.h"
+
+#define APIC_BASE_EXTENDED (1ull << 10) /* x2APIC mode */
+#define APIC_BASE_ENABLE (1ull << 11)
+
+/* Registers of the local APIC, byte offsets. */
+enum {
+	APIC_TASK_PRIORITY = 0x80, APIC_END = 0xb0, APIC_SPURIOUS = 0xf0,
+	APIC_LVT_TIMER = 0x320, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360, APIC_LVT_ERROR = 0x370,
+	APIC_TIMER_INITIAL = 0x380, APIC_TIMER_CURRENT = 0x390, APIC_TIMER_DIVIDE = 0x3e0
+};
+#define APIC_SOFTWARE_ENABLE (1u << 8)
+#define LVT_NMI (4u << 8)
+#define LVT_EXTERNAL (7u << 8)
+#define LVT_MASKED (1u << 16)
+#define LVT_TSC_DEADLINE (2u << 17)
+#define DIVIDE_BY_1 0xbu
+
+#define PIT_HZ 1193182u
+#define CALIBRATION_TICKS 2386u /* 2 ms */
+#define PIT_CHANNEL2_ONE_SHOT 0xb0
+#define GATE_OPEN 0x01
+#define GATE_SPEAKER 0x02
+#define GATE_OUT 0x20
+#define PIT_WAIT_LIMIT 50000000u /* reads of the gate before the 8254 is called absent */
+
+#define NANOSECONDS 1000000000ull
+
+static uint64_t nanoseconds_per_tick; /* 32.32 fixed point */
+static uint64_t ticks_per_nanosecond; /* the TSC's, 32.32 */
+static uint64_t counts_per_nanosecond; /* the APIC timer's, 32.32 */
+static uint64_t armed = UINT64_MAX;
+
+static volatile uint32_t *apic_register(uint32_t offset)
+{
+	return (volatile uint32_t *)(LAYOUT_KERNEL_WINDOW + offset);
+}
+
+static uint64_t scale(uint64_t value, uint64_t factor)
+{
+	return (uint64_t)(((unsigned __int128)value * factor) >> 32);
+}
+
+/* How many per nanosecond, 32.32 fixed point, at so many a second. */
+static uint64_t per_nanosecond(uint64_t hertz)
+{
+	return ((hertz / NANOSECONDS) << 32) + ((hertz % NANOSECONDS) << 32) / NANOSECONDS;
+}
+
+/* Both rates, measured over the same interval. */
+struct rates {
+	uint64_t tsc, counts;
+};
+
+static void apic_init(void)
+{
+	uint64_t base = cpu_rdmsr(MSR_APIC_BASE);
+
+	if (base & APIC_BASE_EXTENDED) /* the way back leads through "off" */
+		cpu_wrmsr(MSR_APIC_BASE, base & ~(APIC_BASE_EXTENDED | APIC_BASE_ENABLE));
+	cpu_wrmsr(MSR_APIC_BASE, (base & ~APIC_BASE_EXTENDED) | APIC_BASE_ENABLE);
+	*apic_register(APIC_SPURIOUS) = APIC_SOFTWARE_ENABLE | TIMER_SPURIOUS_VECTOR;
+	*apic_register(APIC_TASK_PRIORITY) = 0;
+	*apic_register(APIC_LVT_LINT0) = LVT_EXTERNAL;
+	*apic_register(APIC_LVT_LINT1) = LVT_NMI;
+	*apic_register(APIC_LVT_ERROR) = LVT_MASKED;
+	*apic_register(APIC_TIMER_DIVIDE) = DIVIDE_BY_1;
+	*apic_register(APIC_LVT_TIMER) = LVT_MASKED | VECTOR_TIMER;
+}
+
+static void pit_start(void)
+{
+	uint8_t gate = cpu_in8(PORT_PIT_GATE) & (uint8_t)~(GATE_OPEN | GATE_SPEAKER);
+
+	cpu_out8(PORT_PIT_GATE, gate);
+	cpu_out8(PORT_PIT_COMMAND, PIT_CHANNEL2_ONE_SHOT);
+	cpu_out8(PORT_PIT_CHANNEL2, CALIBRATION_TICKS & 0xff);
+	cpu_out8(PORT_PIT_CHANNEL2, CALIBRATION_TICKS >> 8);
+	cpu_out8(PORT_PIT_GATE, gate | GATE_OPEN);
+}
+
+static void pit_wait(void)
+{
+	for (uint32_t i = 0; i < PIT_WAIT_LIMIT; i++)
+		if (cpu_in8(PORT_PIT_GATE) & GATE_OUT)
+			return;
+	boot_stop("this machine has no interval timer (8254) to measure its clock with");
+}
+
+static struct rates measure(void)
+{
+	uint64_t tsc;
+	uint32_t count;
+
+	*apic_register(APIC_TIMER_INITIAL) = UINT32_MAX;
+	pit_start();
+	tsc = cpu_tsc();
+	count = *apic_register(APIC_TIMER_CURRENT);
+	pit_wait();
+	tsc = cpu_tsc() - tsc;
+	count -= *apic_register(APIC_TIMER_CURRENT);
+	*apic_register(APIC_TIMER_INITIAL) = 0;
+	return (struct rates){ tsc * PIT_HZ / CALIBRATION_TICKS,
+			       (uint64_t)count * PIT_HZ / CALIBRATION_TICKS };
+}
+
+void timer_init(void)
+{
+	struct rates rates;
+
+	apic_init();
+	rates = measure();
+	if (rates.tsc == 0 || rates.counts == 0)
+		boot_stop("the clock of this machine stands still (TSC %lu Hz, APIC timer %lu Hz)",
+			  rates.tsc, rates.counts);
+	boot_info.tsc_hz = rates.tsc;
+	nanoseconds_per_tick = (NANOSECONDS << 32) / rates.tsc;
+	ticks_per_nanosecond = per_nanosecond(rates.tsc);
+	counts_per_nanosecond = per_nanosecond(rates.counts);
+	*apic_register(APIC_LVT_TIMER) =
+		VECTOR_TIMER | (cpu_has(FEATURE_TSC_DEADLINE) ? LVT_TSC_DEADLINE : 0);
+}
+
+uint64_t timer_now(void)
+{
+	return scale(cpu_tsc() - boot_info.boot_tsc_entry, nanoseconds_per_tick);
+}
+
+static void arm_deadline(uint64_t nanoseconds)
+{
+	uint64_t tsc = 0; /* disarmed */
+
+	if (nanoseconds != UINT64_MAX)
+		tsc = boot_info.boot_tsc_entry + scale(nanoseconds, ticks_per_nanosecond) + 1;
+	cpu_wrmsr(MSR_TSC_DEADLINE, tsc);
+}
+
+static void arm_counter(uint64_t nanoseconds)
+{
+	uint64_t now, count = 0; /* stopped */
+
+	if (nanoseconds != UINT64_MAX) {
+		now = timer_now();
+		count = nanoseconds > now ? scale(nanoseconds - now, counts_per_nanosecond) + 1 : 1;
+		if (count > UINT32_MAX)
+			count = UINT32_MAX;
+	}
+	*apic_register(APIC_TIMER_INITIAL) = (uint32_t)count;
+}
+
+void timer_arm(uint64_t nanoseconds)
+{
+	if (nanoseconds == armed)
+		return;
+	armed = nanoseconds;
+	if (cpu_has(FEATURE_TSC_DEADLINE))
+		arm_deadline(nanoseconds);
+	else
+		arm_counter(nanoseconds);
+}
+
+void timer_acknowledge(void)
+{
+	armed = UINT64_MAX;
+	*apic_register(APIC_END) = 0;
+}
