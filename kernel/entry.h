@@ -151,6 +151,17 @@ static inline void entry_count_again(uint64_t entry)
 		target->refs++;
 }
 
+/* Undo entry_count_again. */
+static inline void entry_uncount(uint64_t entry)
+{
+	struct frame *target = entry_target(entry);
+
+	if (entry_is_large(entry))
+		target->live--;
+	else if (target->type != FRAME_ZERO)
+		target->refs--;
+}
+
 /* Count a present entry, perhaps the first to its target. */
 static inline void entry_count(uint64_t entry)
 {

@@ -10,8 +10,8 @@
  *
  * This is the step that fork leaves behind for each write, so it makes one pass: it writes the fresh table's 512
  * words (nothing is cleared before), takes runs of zeros in blocks, and stops looking after
- * `live` entries.  Whether every target can be counted once more is looked up beforehand only
- * where the answer can be no: a limit lowered by a test, so much RAM that 32 bits could overflow, or a
+ * `live` entries.  The targets are counted in a pass of their own, which can be undone, only where
+ * a counter can refuse: a limit lowered by a test, so much RAM that 32 bits could overflow, or a
  * table with 2 MiB or MSG entries.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -20,19 +20,27 @@
 #include "percpu.h"
 
 /* Can counts reach their limits at all?  Not when all entries that RAM could hold are fewer. */
-static bool split_must_look(const struct frame *table)
+static inline bool split_must_look(const struct frame *table)
 {
 	return (table->flags & FRAME_SPECIAL) || (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
 }
 
-static status_t split_can_count(const uint64_t *entries)
+/* Count all targets once more, or none: a target may stand in several entries. */
+static status_t split_count(const uint64_t *entries)
 {
-	status_t status = ST_OK;
-
-	for (uint32_t i = 0; i < TABLE_ENTRIES && status == ST_OK; i++)
-		if (entries[i] & PTE_P)
-			status = entry_can_count(entries[i]);
-	return status;
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
+		if (!(entries[i] & PTE_P))
+			continue;
+		if (entry_can_count(entries[i]) == ST_OK) {
+			entry_count_again(entries[i]);
+			continue;
+		}
+		while (i-- > 0)
+			if (entries[i] & PTE_P)
+				entry_uncount(entries[i]);
+		return ST_LIMIT;
+	}
+	return ST_OK;
 }
 
 static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
@@ -46,8 +54,25 @@ static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
 	return frame_is_unused(fresh) ? ST_OK : ST_BUSY;
 }
 
+static status_t split_check(const struct batch *batch, const struct op *op, const struct table *parent,
+			    uint64_t entry)
+{
+	const struct frame *old;
+
+	if (entry_difference(entry, op->b) != 0 || !(entry & PTE_P))
+		return ST_MISMATCH;
+	if (parent->level == 1 || entry_is_large(entry))
+		return ST_WRONG_TYPE;
+	old = entry_target(entry);
+	if (!batch_owns(batch, old))
+		return ST_BAD_FRAME;
+	if (old->refs == 1)
+		return ST_MISMATCH; /* nobody else to split from */
+	return split_check_fresh(batch, op->a);
+}
+
 /* Write the fresh table, and take W from the old one. */
-static void split_copy(uint64_t *source, uint64_t *target, uint32_t live)
+static inline void split_copy(uint64_t *source, uint64_t *target, uint32_t live, bool counts)
 {
 	uint32_t i = 0;
 
@@ -59,7 +84,8 @@ static void split_copy(uint64_t *source, uint64_t *target, uint32_t live)
 			memory_fill_words(&target[i], 0, used - i);
 		i = used;
 		if (likely(entry & PTE_P)) {
-			entry_count_again(entry);
+			if (counts)
+				entry_count_again(entry);
 			entry = entry_without_write(&source[i], entry);
 		}
 		target[i] = entry;
@@ -67,13 +93,17 @@ static void split_copy(uint64_t *source, uint64_t *target, uint32_t live)
 	memory_fill_words(&target[i], 0, TABLE_ENTRIES - i);
 }
 
-static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn)
+/* Everything is checked: `fresh` takes the place of the table that `entry` names. */
+static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn, bool counted)
 {
 	struct frame *old = entry_target(entry), *fresh = &frame_table[pfn];
 
-	if (fresh->epoch == flush_epoch)
+	if (unlikely(fresh->epoch == flush_epoch))
 		flush_everything();
-	split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live);
+	if (unlikely(counted))
+		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live, false);
+	else
+		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live, true);
 	fresh->type = old->type;
 	fresh->flags = old->flags & FRAME_SPECIAL;
 	fresh->live = old->live;
@@ -83,44 +113,29 @@ static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn)
 	counters.tables_split++;
 }
 
-static status_t split_check(struct batch *batch, const struct op *op, const struct table *parent, uint64_t entry)
-{
-	const struct frame *old;
-	status_t status;
-
-	if (entry_difference(entry, op->b) != 0 || !(entry & PTE_P))
-		return ST_MISMATCH;
-	if (parent->level == 1 || entry_is_large(entry))
-		return ST_WRONG_TYPE;
-	old = entry_target(entry);
-	if (!batch_owns(batch, old))
-		return ST_BAD_FRAME;
-	if (old->refs == 1)
-		return ST_MISMATCH; /* nobody else to split from */
-	status = split_check_fresh(batch, op->a);
-	if (status != ST_OK)
-		return status;
-	return split_must_look(old) ? split_can_count(frame_memory(pte_pfn(entry))) : ST_OK;
-}
-
 /* See the head of this file. */
 status_t table_op_split(struct batch *batch, const struct op *op)
 {
 	uint32_t index = OP_INDEX(op->head);
 	struct table parent;
 	uint64_t entry;
+	bool counted;
 	status_t status = table_open(batch, OP_PFN(op->head), index, 1, &parent);
 
-	if (status != ST_OK)
+	if (unlikely(status != ST_OK))
 		return status;
 	if (parent.frame->type == FRAME_TOP && table_top_slots(index, 1) == SLOTS_MESSAGE)
 		return ST_NO_RIGHT;
 	entry = parent.entries[index];
 	status = split_check(batch, op, &parent, entry);
-	if (status != ST_OK)
+	if (unlikely(status != ST_OK))
 		return status;
-	if (!batch_take_work(batch, TABLE_ENTRIES))
+	if (unlikely(!batch_take_work(batch, TABLE_ENTRIES)))
 		return ST_MORE;
-	split_change(&parent.entries[index], entry, (pfn_t)op->a);
-	return ST_OK;
+	counted = split_must_look(entry_target(entry));
+	if (unlikely(counted))
+		status = split_count(frame_memory(pte_pfn(entry)));
+	if (status == ST_OK)
+		split_change(&parent.entries[index], entry, (pfn_t)op->a, counted);
+	return status;
 }

@@ -108,7 +108,7 @@ static inline status_t kernel_call(uint32_t number, uint64_t a0, uint64_t a1, ui
 
 static inline status_t kernel_notify(handle_t handle, uint64_t bits)
 {
-	return kernel_call(CALL_NOTIFY, handle, bits, 0, 0, 0, 0, 0);
+	return kernel_call(CALL_NOTIFY, handle, bits, 0, 0, 0, 0, (uint64_t *)0);
 }
 
 /*

@@ -12,10 +12,9 @@
 #define PORT_PIC1_DATA 0x21
 #define PORT_PIC2_DATA 0xa1
 
-/* Interval timer (8254), channel 2, and its gate. */
-#define PORT_PIT_CHANNEL2 0x42
+/* Interval timer (8254). */
+#define PORT_PIT_CHANNEL0 0x40
 #define PORT_PIT_COMMAND 0x43
-#define PORT_PIT_GATE 0x61
 
 /* Serial port COM1 (16550), registers from its base on. */
 #define PORT_COM1 0x3f8
