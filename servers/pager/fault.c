@@ -1,0 +1,467 @@
+/*
+ * The fault path.
+ *
+ *	region of the address -> does it allow the access? -> what is at the leaf?
+ *	    nothing: ask the object behind the region where the page comes from
+ *	    a page:  a right was missing: give it, or, for a write, make the page the space's own
+ *	-> own the path (tables.c) -> one operation for the page
+ *
+ * Frames for the longest cure are asked for before the first change, so a fault cannot stop half
+ * way.  What is recorded (resident pages) is recorded at once; if the kernel refuses the operations,
+ * fault_undo() takes it back.
+ *
+ * A page is the space's own ("sole owner") if every table of its path has one reference, it
+ * has one itself, nobody holds it, and it is anonymous: a file page mapped once is not.
+ *
+ * No flush goes with the leaf: the access that faulted dropped the processor's translation of this very
+ * address, and the one thread of the space has not run since.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "fault.h"
+
+#include "account.h"
+#include "object.h"
+#include "stat.h"
+
+#define STACK_STEP 0x10000ull /* a stack grows by this much, if there is room */
+
+/* What the cure at hand recorded. */
+static struct {
+	struct space *space;
+	uint64_t resident;
+	bool is_message;
+} cure;
+
+/* See the header. */
+uint64_t fault_leaf_bits(const struct region *region)
+{
+	uint64_t bits = PTE_P;
+
+	if (region->protection & REGION_RIGHTS)
+		bits |= PTE_U;
+	if (!(region->protection & MAP_EXEC))
+		bits |= PTE_NX;
+	return bits;
+}
+
+/* Any right at all lets the hardware read. */
+static bool region_allows(const struct region *region, uint32_t access)
+{
+	if (access & FAULT_WRITE)
+		return region->protection & MAP_WRITE;
+	if (access & FAULT_FETCH)
+		return region->protection & MAP_EXEC;
+	return region->protection & REGION_RIGHTS;
+}
+
+/* ---- the leaf ---- */
+
+static void set_leaf(const struct path *path, uint64_t entry)
+{
+	mmu_add(op_head(OP_SET, 0, path->table[1], level_index(path->address, 1), 1), entry, path->entry[1]);
+}
+
+static void add_resident(struct space *space, uint64_t pages)
+{
+	space->resident += pages;
+	cure.resident += pages;
+}
+
+static void put_cleared(struct space *space, const struct path *path, const struct region *region)
+{
+	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
+
+	mmu_add(op_head(OP_ZERO, 0, frame, 0, 1), 0, 0);
+	set_leaf(path, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	pager_counters.faults_zero++;
+	pager_counters.frames_zeroed++;
+	space->counters.faults_zero++;
+}
+
+static void put_copy(struct space *space, const struct path *path, const struct region *region, pfn_t source)
+{
+	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
+
+	mmu_add(op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0);
+	set_leaf(path, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	pager_counters.faults_copy++;
+	pager_counters.frames_copied++;
+	space->counters.faults_copy++;
+	space->counters.frames_copied++;
+}
+
+/* ---- an empty leaf ---- */
+
+static uint32_t resolve_zeroes(struct space *space, uint32_t access, struct path *path,
+			       const struct region *region)
+{
+	bool write = access & FAULT_WRITE;
+
+	path_own(space, path, write);
+	add_resident(space, 1);
+	if (write) {
+		put_cleared(space, path, region);
+	} else {
+		set_leaf(path, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
+		pager_counters.faults_zero_read++;
+	}
+	return REASON_NONE;
+}
+
+static uint32_t resolve_shared(struct space *space, uint32_t access, struct path *path,
+			       const struct region *region, pfn_t frame)
+{
+	uint64_t bits = fault_leaf_bits(region) | PTE_SHARED;
+
+	if (region->protection & MAP_WRITE)
+		bits |= PTE_W;
+	path_own(space, path, access & FAULT_WRITE);
+	add_resident(space, 1);
+	set_leaf(path, pte_make(frame, bits));
+	pager_counters.faults_file++;
+	space->counters.faults_file++;
+	return REASON_NONE;
+}
+
+/* ---- file pages, with neighbours ---- */
+
+/* A run of pages around a fault: in one leaf table, one region, one leaf table of the object. */
+struct window {
+	uint32_t index, count;       /* entries of the leaf table */
+	pfn_t frames[OBJECT_WINDOW]; /* 0: leave the entry alone */
+};
+
+/* Which pages: the aligned window around the address, cut to the region. */
+static void window_place(struct window *window, const struct region *region, uint64_t address,
+			 uint64_t *first_page)
+{
+	uint64_t bytes = OBJECT_WINDOW * PAGE_SIZE;
+	uint64_t start = address & ~(bytes - 1), end = start + bytes;
+
+	start = start < region->start ? region->start : start;
+	end = end > region->end ? region->end : end;
+	window->index = level_index(start, 1);
+	window->count = (uint32_t)((end - start) / PAGE_SIZE);
+	*first_page = (region->offset + (start - region->start)) / PAGE_SIZE;
+}
+
+/* Find the frames of a window, and leave out what is mapped already.  False: only the page itself. */
+static bool window_fill(struct window *window, const struct path *path, const struct region *region,
+			struct object *object)
+{
+	uint64_t page;
+	uint32_t found;
+
+	window_place(window, region, path->address, &page);
+	found = object_read(object, page, window->count, window->frames);
+	if (window->index + found <= level_index(path->address, 1))
+		return false; /* the object's leaf table ends in front of it */
+	window->count = found;
+	if (path->table[1] != 0) {
+		const uint64_t *entries;
+
+		if (tables_read(path->table[1], window->index, window->count, &entries) != ST_OK)
+			return false;
+		for (uint32_t i = 0; i < window->count; i++)
+			if (entries[i] != 0)
+				window->frames[i] = 0;
+	}
+	return true;
+}
+
+/* The operation that maps them, its list behind it. */
+static uint64_t window_add(const struct window *window, const struct path *path, uint64_t bits)
+{
+	uint32_t list[OBJECT_WINDOW + 6] = {0};
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < window->count; i++) {
+		list[i] = window->frames[i];
+		pages += list[i] != 0 ? 1 : 0;
+	}
+	mmu_add(op_head(OP_FILL, 0, path->table[1], window->index, window->count), bits, 0);
+	for (uint32_t i = 0; i < window->count; i += 6)
+		mmu_add(list[i] | (uint64_t)list[i + 1] << 32, list[i + 2] | (uint64_t)list[i + 3] << 32,
+			list[i + 4] | (uint64_t)list[i + 5] << 32);
+	return pages;
+}
+
+static uint32_t resolve_frame(struct space *space, uint32_t access, struct path *path,
+			      const struct region *region, struct object *object, pfn_t frame)
+{
+	struct window window;
+
+	pager_counters.faults_file++;
+	space->counters.faults_file++;
+	if (access & FAULT_WRITE) {
+		path_own(space, path, true);
+		add_resident(space, 1);
+		put_copy(space, path, region, frame);
+	} else if (window_fill(&window, path, region, object)) {
+		path_own(space, path, false);
+		add_resident(space, window_add(&window, path, fault_leaf_bits(region)));
+	} else {
+		path_own(space, path, false);
+		add_resident(space, 1);
+		set_leaf(path, pte_make(frame, fault_leaf_bits(region)));
+	}
+	return REASON_NONE;
+}
+
+static uint32_t resolve_absent(struct space *space, uint32_t access, struct path *path,
+			       const struct region *region)
+{
+	struct object *object;
+	const struct object_kind *kind;
+	pfn_t frame;
+
+	if (region->object == 0)
+		return resolve_zeroes(space, access, path, region);
+	kind = object_of_region(region, &object);
+	if (!kind)
+		return REASON_PAST_END;
+	switch (kind->supply(object, region, (region->offset + (path->address - region->start)) / PAGE_SIZE,
+			     &frame)) {
+	case SUPPLY_ZEROES:
+		frame_pool_begin();
+		return resolve_zeroes(space, access, path, region);
+	case SUPPLY_SHARED:
+		frame_pool_begin();
+		return resolve_shared(space, access, path, region, frame);
+	case SUPPLY_FRAME:
+		frame_pool_begin();
+		return resolve_frame(space, access, path, region, object, frame);
+	case SUPPLY_PAST_END:
+		return REASON_PAST_END;
+	default:
+		return FAULT_WAITS;
+	}
+}
+
+/* ---- a page is there ---- */
+
+static bool is_sole_owner(const struct path *path, pfn_t pfn)
+{
+	const struct frame *frame = mmu_frame(pfn);
+
+	return !path->is_split && frame->refs == 1 && frame->holds == 0 && frame_kind(pfn) == KIND_ANONYMOUS;
+}
+
+static uint32_t resolve_write(struct space *space, struct path *path, const struct region *region)
+{
+	pfn_t frame;
+	uint64_t entry;
+
+	path_own(space, path, true);
+	entry = path->entry[1];
+	frame = pte_pfn(entry);
+	if (!(entry & (PTE_W | PTE_SHARED))) {
+		if (frame == mmu_zero_frame) {
+			put_cleared(space, path, region);
+			return REASON_NONE;
+		}
+		if (!is_sole_owner(path, frame)) {
+			put_copy(space, path, region, frame);
+			return REASON_NONE;
+		}
+	}
+	if ((entry & (PTE_W | PTE_U)) != (PTE_W | PTE_U))
+		set_leaf(path, (entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
+	pager_counters.faults_reuse++;
+	space->counters.faults_reuse++;
+	return REASON_NONE;
+}
+
+/* The region has more rights than the page (mprotect): give them. */
+static uint32_t resolve_rights(struct space *space, struct path *path, const struct region *region)
+{
+	uint64_t entry;
+
+	path_own(space, path, false);
+	entry = (path->entry[1] & ~PTE_NX) | fault_leaf_bits(region);
+	if (entry != path->entry[1])
+		set_leaf(path, entry);
+	pager_counters.faults_reuse++;
+	space->counters.faults_reuse++;
+	return REASON_NONE;
+}
+
+/* ---- the region ---- */
+
+static uint64_t stack_limit(const struct region *stack)
+{
+	return stack->end > LAYOUT_STACK_LIMIT ? stack->end - LAYOUT_STACK_LIMIT : 0;
+}
+
+/* Where a stack may begin: above what lies below it, and the gap. */
+static uint64_t stack_floor(const struct space *space, const struct region *stack)
+{
+	const struct region *below = region_map_previous(space->regions, stack->start);
+	uint64_t floor = below ? below->end + LAYOUT_STACK_GAP : LAYOUT_USER_MIN;
+	uint64_t limit = stack_limit(stack);
+
+	return floor > limit ? floor : limit;
+}
+
+/* See the header. */
+uint32_t fault_explain(struct space *space, uint64_t address, struct region *nearest)
+{
+	const struct region *region = region_map_lookup(space->regions, address);
+	const struct region *above = region_map_next(space->regions, address);
+
+	*nearest = (struct region){0};
+	if (!region)
+		region = region_map_previous(space->regions, address);
+	if (region)
+		*nearest = *region;
+	if (region && address < region->end)
+		return REASON_NONE;
+	if (address < LAYOUT_USER_MIN)
+		return REASON_NULL;
+	if (address >= LAYOUT_USER_END)
+		return REASON_KERNEL;
+	if (!above || !(above->protection & MAP_STACK))
+		return REASON_NO_REGION;
+	if (address >= stack_floor(space, above))
+		return REASON_NONE;
+	if (address < stack_limit(above))
+		return address >= stack_limit(above) - LAYOUT_STACK_GAP ? REASON_STACK_LIMIT :
+									  REASON_NO_REGION;
+	return region && address >= region->end + LAYOUT_STACK_GAP ? REASON_NO_REGION : REASON_GUARD;
+}
+
+/* No region holds the address: a stack above it may grow down to it. */
+static uint32_t stack_grow(struct space *space, uint64_t address)
+{
+	const struct region *above = region_map_next(space->regions, address);
+	struct region nearest;
+	uint32_t reason = fault_explain(space, address, &nearest);
+	uint64_t start = address & ~(STACK_STEP - 1), floor, stack, end;
+
+	if (reason != REASON_NONE)
+		return reason;
+	stack = above->start;
+	end = above->end;
+	floor = stack_floor(space, above);
+	if (start < floor)
+		start = (floor + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (start > address)
+		return REASON_GUARD;
+	if (account_check(space, (stack - start) / PAGE_SIZE) != ST_OK ||
+	    region_map_reserve(space->regions, 1) != ST_OK ||
+	    region_map_resize(&space->regions, stack, start, end) != ST_OK)
+		return REASON_NO_MEMORY;
+	space_regions_changed(space);
+	return REASON_NONE;
+}
+
+/* See the header. */
+uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, uint64_t *region_start)
+{
+	const struct region *region = space_region(space, path->address);
+
+	*region_start = 0;
+	if (!region) {
+		uint32_t reason = stack_grow(space, path->address);
+
+		if (reason != REASON_NONE)
+			return reason;
+		region = space_region(space, path->address);
+	}
+	*region_start = region->start;
+	if (!region_allows(region, access))
+		return REASON_PROTECTION;
+	if (!frame_pool_has(FAULT_FRAMES))
+		return FAULT_WAITS;
+	frame_pool_begin();
+	cure.space = space;
+	cure.resident = 0;
+	cure.is_message = false;
+	if (!(path->entry[1] & PTE_P))
+		return resolve_absent(space, access, path, region);
+	if (access & FAULT_WRITE)
+		return resolve_write(space, path, region);
+	return resolve_rights(space, path, region);
+}
+
+/* See the header. */
+void fault_undo(void)
+{
+	cure.space->resident -= cure.resident;
+	if (cure.is_message)
+		cure.space->message = 0;
+	cure.resident = 0;
+	cure.is_message = false;
+	frame_pool_undo();
+}
+
+/* See the header. */
+uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path *path)
+{
+	if (path->address >= LAYOUT_MESSAGE + PAGE_SIZE)
+		return REASON_NO_REGION; /* one thread, one page */
+	if (space->message != 0 || access & FAULT_FETCH)
+		return REASON_PROTECTION;
+	if (!frame_pool_has(FAULT_FRAMES))
+		return FAULT_WAITS;
+	frame_pool_begin();
+	cure.space = space;
+	cure.resident = 0;
+	cure.is_message = true;
+	path_own(space, path, true);
+	space->message = frame_pool_take(KIND_MESSAGE);
+	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
+	set_leaf(path, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
+	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, THREAD_FIELD_MESSAGE, 0), space->message, 0);
+	pager_counters.faults_message_page++;
+	return REASON_NONE;
+}
+
+/* ---- access on behalf of others ---- */
+
+/* The entries of the path allow this access. */
+static bool path_allows(const struct path *path, uint32_t access)
+{
+	uint64_t rights = PTE_P | PTE_U | PTE_W;
+
+	for (uint32_t level = mmu_levels; level > 0; level--)
+		rights &= path->entry[level];
+	if (access & FAULT_WRITE)
+		return rights == (PTE_P | PTE_U | PTE_W);
+	return (rights & (PTE_P | PTE_U)) == (PTE_P | PTE_U);
+}
+
+static status_t status_of_reason(uint32_t reason)
+{
+	if (reason == FAULT_WAITS || reason == REASON_NO_MEMORY)
+		return ST_NO_MEMORY;
+	return reason == REASON_PROTECTION ? ST_NO_ACCESS : ST_NOT_FOUND;
+}
+
+/* See the header. */
+status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn_t *frame)
+{
+	struct path path;
+	uint64_t region_start;
+	uint32_t reason;
+	status_t status = path_read(&path, space, address);
+
+	if (status != ST_OK)
+		return status;
+	if (!path_allows(&path, access)) {
+		reason = fault_resolve(space, access, &path, &region_start);
+		if (reason != REASON_NONE)
+			return status_of_reason(reason);
+		status = tables_run();
+		if (status != ST_OK) {
+			fault_undo();
+			return status;
+		}
+		status = path_read(&path, space, address);
+		if (status != ST_OK)
+			return status;
+	}
+	*frame = pte_pfn(path.entry[1]);
+	return path_allows(&path, access) ? ST_OK : ST_BUSY;
+}

@@ -1,0 +1,39 @@
+/*
+ * The fault path: from an access that was refused to the operations that cure it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_FAULT_H
+#define PAGER_FAULT_H
+
+#include "tables.h"
+#include <faultline/fault.h>
+
+/* Frames that one cure takes at most: a path, a page, and a page of an object with its tables. */
+#define FAULT_FRAMES (PATH_FRAMES + 1 + 7)
+
+/* No reason to refuse, but no frames just now. */
+#define FAULT_WAITS UINT32_MAX
+
+/*
+ * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why there
+ * is none, or FAULT_WAITS.  `path` is that of the address; *region_start is that of the region concerned, or 0.
+ */
+uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, uint64_t *region_start);
+
+/* The operations of the last fault_resolve() were refused: take back what it did. */
+void fault_undo(void);
+
+/* First touch of a message page. */
+uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path *path);
+
+/* Why an access to this address would be refused, whatever the access. */
+uint32_t fault_explain(struct space *space, uint64_t address, struct region *nearest);
+
+/* Make the page accessible as if the program had accessed it, and find its frame. */
+MUST_CHECK status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn_t *frame);
+
+/* Entry bits for a page of this region; W is for the caller to add. */
+uint64_t fault_leaf_bits(const struct region *region);
+
+#endif

@@ -1,0 +1,223 @@
+/*
+ * The pager's frames (model and rules: frame_pool.h).
+ *
+ * While the pager starts there are no words for frames yet: the first frames, which hold those
+ * words, are taken off the boot structure's ranges in order.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "frame_pool.h"
+
+#include "check.h"
+#include "heap.h"
+
+#define RESERVE_PAGER 64u       /* least number kept for the pager itself */
+#define RESERVE_SERVER_LEAST 64u
+#define RESERVE_SHARE 64u       /* one frame in so many is kept for servers */
+#define RETYPE_FRAMES 512u      /* by one operation */
+#define TAKEN_MAX 64u
+
+struct frame_pool frame_pool;
+enum frame_class frame_pool_class = FRAMES_PAGER;
+
+/* Frames taken by the undertaking at work. */
+static struct {
+	uint32_t count;
+	pfn_t frames[TAKEN_MAX];
+} taken;
+
+/* The next frame of the boot structure, while there are no words for frames. */
+static struct {
+	const struct pager_boot *boot;
+	uint32_t range, index;
+	uint64_t wanted_reserve;
+} cursor;
+
+static pfn_t cursor_next(void)
+{
+	const struct pager_boot_range *range = &cursor.boot->ranges[cursor.range];
+
+	while (cursor.index >= range->count) {
+		cursor.index = 0;
+		range = &cursor.boot->ranges[++cursor.range];
+	}
+	return range->first + cursor.index++;
+}
+
+/* Type a run of FREE frames DATA and queue them. */
+static status_t queue_run(pfn_t first, uint32_t count)
+{
+	while (count > 0) {
+		uint32_t now = count < RETYPE_FRAMES ? count : RETYPE_FRAMES;
+		status_t status;
+
+		mmu_add(op_head(OP_RETYPE, 0, first, 0, now), FRAME_DATA, 0);
+		status = mmu_run();
+		if (status != ST_OK)
+			return status;
+		for (uint32_t i = 0; i < now; i++)
+			frame_pool_put(first + i);
+		first += now;
+		count -= now;
+	}
+	return ST_OK;
+}
+
+/* Give every frame its kind: the first `used` of the ranges are the pager's own by now. */
+static status_t queue_ranges(uint64_t used)
+{
+	frame_pool.free = 0;
+	for (uint32_t i = 0; i < cursor.boot->range_count; i++) {
+		struct pager_boot_range range = cursor.boot->ranges[i];
+		status_t status;
+
+		for (; range.count > 0 && used > 0; range.count--, used--) {
+			frame_pool.info[range.first++].kind = KIND_OWN;
+			frame_pool.kinds[KIND_OWN]++;
+		}
+		status = queue_run(range.first, range.count);
+		if (status != ST_OK)
+			return status;
+	}
+	return ST_OK;
+}
+
+static void set_reserves(uint64_t wanted)
+{
+	uint64_t server = frame_pool.total / RESERVE_SHARE;
+
+	if (wanted != 0)
+		server = wanted;
+	else if (server < RESERVE_SERVER_LEAST)
+		server = RESERVE_SERVER_LEAST;
+	frame_pool.reserve[FRAMES_PAGER] = 0;
+	frame_pool.reserve[FRAMES_SERVER] = RESERVE_PAGER;
+	frame_pool.reserve[FRAMES_PROGRAM] = RESERVE_PAGER + server;
+}
+
+/* See the header. */
+status_t frame_pool_start(const struct pager_boot *boot)
+{
+	uint64_t bytes = boot->frame_count * sizeof(struct frame_info);
+	uint64_t total = 0;
+	void *words = heap_window(HEAP_FRAMES);
+	status_t status;
+
+	if (boot->range_count > PAGER_BOOT_RANGES)
+		return ST_BAD_ARGUMENT;
+	for (uint32_t i = 0; i < boot->range_count; i++)
+		total += boot->ranges[i].count;
+	frame_pool = (struct frame_pool){
+		.frame_count = boot->frame_count, .total = total, .free = total};
+	frame_pool_class = FRAMES_PAGER;
+	cursor.boot = boot;
+	cursor.range = cursor.index = 0;
+	cursor.wanted_reserve = boot->reserve_frames;
+	status = heap_grow(words, (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+	if (status != ST_OK)
+		return status;
+	frame_pool.info = words;
+	set_reserves(cursor.wanted_reserve);
+	return queue_ranges(total - frame_pool.free);
+}
+
+/* See the header. */
+void frame_pool_set_reserve(uint64_t frames)
+{
+	set_reserves(frames != 0 ? frames : cursor.wanted_reserve);
+}
+
+/* See the header. */
+bool frame_pool_must_fail(void)
+{
+	return --frame_pool.fail_at == 0;
+}
+
+/* See the header. */
+void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
+{
+	struct frame_info *info = &frame_pool.info[pfn];
+
+	frame_pool.kinds[info->kind]--;
+	frame_pool.kinds[kind]++;
+	info->kind = (uint8_t)kind;
+}
+
+/* See the header. */
+pfn_t frame_pool_take(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.first;
+
+	frame_pool.free--;
+	if (!frame_pool.info)
+		return cursor_next();
+	frame_pool.first = frame_pool.info[pfn].next;
+	frame_pool_set_kind(pfn, kind);
+	if (taken.count < TAKEN_MAX)
+		taken.frames[taken.count++] = pfn;
+	return pfn;
+}
+
+/* See the header. */
+void frame_pool_put(pfn_t pfn)
+{
+	struct frame_info *info = &frame_pool.info[pfn];
+
+	info->next = 0;
+	if (frame_pool.free++ == 0)
+		frame_pool.first = pfn;
+	else
+		frame_pool.info[frame_pool.last].next = pfn;
+	frame_pool.last = pfn;
+	if (info->kind == KIND_NONE) {
+		info->kind = KIND_FREE;
+		frame_pool.kinds[KIND_FREE]++;
+	} else {
+		frame_pool_set_kind(pfn, KIND_FREE);
+	}
+}
+
+/* See the header. */
+void frame_pool_begin(void)
+{
+	taken.count = 0;
+}
+
+/* See the header. */
+void frame_pool_undo(void)
+{
+	for (uint32_t i = 0; i < taken.count; i++) {
+		pfn_t pfn = taken.frames[i];
+		const struct frame *frame = mmu_frame(pfn);
+
+		if (frame->refs != 0 || frame->holds != 0 || frame_kind(pfn) == KIND_FREE)
+			continue;
+		if (frame->type != FRAME_DATA) {
+			mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
+			if (mmu_run() != ST_OK)
+				continue; /* an object that was made: its owner ends it */
+		}
+		frame_pool_put(pfn);
+	}
+	taken.count = 0;
+}
+
+/* See the header. */
+uint32_t frame_pool_check(uint64_t *where)
+{
+	uint64_t found = 0;
+
+	for (pfn_t pfn = frame_pool.first; found < frame_pool.free; pfn = frame_pool.info[pfn].next) {
+		const struct frame *frame = mmu_frame(pfn);
+
+		*where = pfn;
+		if (pfn >= frame_pool.frame_count || frame_kind(pfn) != KIND_FREE)
+			return CHECK_FREE_QUEUE;
+		if (frame->type != FRAME_DATA || frame->refs != 0 || frame->holds != 0)
+			return CHECK_FREE_USED;
+		if (++found == frame_pool.free && pfn != frame_pool.last)
+			return CHECK_FREE_QUEUE;
+	}
+	*where = 0;
+	return frame_pool.kinds[KIND_FREE] == frame_pool.free ? CHECK_OK : CHECK_FREE_QUEUE;
+}

@@ -1,0 +1,104 @@
+/*
+ * The pager's frames: a queue of free ones, and what each other one is used for.
+ *
+ *	take -> [ free | free | ... | free ] <- put       first in, first out: a frame rests as long as
+ *	                                                  possible, so that the kernel finds it flushed
+ *
+ * Free frames are typed DATA, so one can be mapped without being retyped.  Every frame of the pool
+ * has a word of 8 bytes here: its kind, and a link for the queue that it is in.  The kernel counts
+ * references; this file knows what the frame is *for*, which the kernel does not: "sole owner" asks
+ * for KIND_ANONYMOUS here and for refs 1 there.
+ *
+ * Reserves.  A taker of class FRAMES_PROGRAM leaves a reserve for servers and the pager, one of
+ * FRAMES_SERVER a smaller one for the pager, FRAMES_PAGER may take the last frame.
+ *
+ * Taking cannot fail: frame_pool_has() is asked first, once for all that an operation may need.
+ * Frames taken since frame_pool_begin() are remembered; when the operations that were to use them
+ * are refused, frame_pool_undo() takes those back that nothing refers to.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_FRAME_POOL_H
+#define PAGER_FRAME_POOL_H
+
+#include "mmu.h"
+#include <faultline/protocol/pager_boot.h>
+
+enum frame_kind {
+	KIND_NONE,      /* not of this pool */
+	KIND_FREE,      /* in the queue */
+	KIND_ANONYMOUS, /* a private page */
+	KIND_OBJECT,    /* a page of an object's tree, maybe mapped as well */
+	KIND_TABLE,     /* a page table of a space or of an object */
+	KIND_ORPHAN,    /* lost its last reference; waits for the reaper */
+	KIND_MESSAGE,   /* a message page */
+	KIND_KERNEL,    /* SPACE, TOP, THREAD or PORT */
+	KIND_OWN,       /* the pager's own memory, and its tables */
+	KINDS
+};
+
+enum frame_class { FRAMES_PROGRAM, FRAMES_SERVER, FRAMES_PAGER, FRAME_CLASSES };
+
+struct frame_info {
+	uint32_t next; /* of the queue it is in */
+	uint8_t kind;  /* enum frame_kind */
+	uint8_t unused[3];
+};
+_Static_assert(sizeof(struct frame_info) == 8, "a word per frame");
+
+struct frame_pool {
+	struct frame_info *info;
+	uint64_t frame_count;            /* entries of the frame table */
+	uint64_t total;                  /* frames of this pool */
+	uint64_t free;
+	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
+	pfn_t first, last;               /* the queue */
+	uint64_t kinds[KINDS];           /* frames by kind */
+	uint64_t fail_at;                /* test hook: the n-th taking from now is refused; 0: none */
+};
+extern struct frame_pool frame_pool;
+
+/* Whose memory is being asked for: set by whoever begins a request or fault. */
+extern enum frame_class frame_pool_class;
+
+/* Take over the frames of the boot structure.  Uses the first ones for its own words. */
+MUST_CHECK status_t frame_pool_start(const struct pager_boot *boot);
+
+static inline enum frame_kind frame_kind(pfn_t pfn)
+{
+	return (enum frame_kind)frame_pool.info[pfn].kind;
+}
+
+/* Keep this many frames from programs; 0: what was chosen at the start. */
+void frame_pool_set_reserve(uint64_t frames);
+
+/* The test hook: true when this asking is the one to be refused. */
+bool frame_pool_must_fail(void);
+
+/* Can `count` frames be taken now by the class at work?  Ask before the first change. */
+MUST_CHECK static inline bool frame_pool_has(uint64_t count)
+{
+	if (__builtin_expect(frame_pool.fail_at != 0, 0) && frame_pool_must_fail())
+		return false;
+	return frame_pool.free >= count + frame_pool.reserve[frame_pool_class];
+}
+
+/* A free frame becomes one of this kind.  Must have been asked for. */
+pfn_t frame_pool_take(enum frame_kind kind);
+
+/* Another kind for a frame that is in use. */
+void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind);
+
+/* A frame that nothing uses any more, typed DATA. */
+void frame_pool_put(pfn_t pfn);
+
+/* Frames taken from here on belong to one undertaking. */
+void frame_pool_begin(void);
+
+/* The operations were refused: take back the frames that are not in use after all. */
+void frame_pool_undo(void);
+
+/* The queue is what the counts say, and free frames are unused: 0, or a rule of check.h. */
+uint32_t frame_pool_check(uint64_t *where);
+
+#endif

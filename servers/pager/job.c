@@ -1,0 +1,279 @@
+/*
+ * Jobs and the reaper (model and rules: job.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "job.h"
+
+#include "account.h"
+#include "populate.h"
+#include "tables.h"
+
+/* Steps of one slice; each is some batches of a few hundred entries. */
+#define SLICE_STEPS 2u
+#define REAP_STEPS 1u
+#define REGIONS_PER_SLICE 128u
+#define SETTLERS_MAX 16u
+
+/* Spaces with a job, in the order of their turns. */
+static struct {
+	struct space *first, *last;
+	uint64_t count;
+} jobs;
+
+/* Who waits for all jobs to end. */
+static struct {
+	uint32_t count;
+	uint64_t tokens[SETTLERS_MAX];
+} settlers;
+
+static bool regions_left; /* released region maps wait to be taken apart */
+
+static void queue_append(struct space *space)
+{
+	space->job_next = 0;
+	if (jobs.count++ == 0)
+		jobs.first = space;
+	else
+		jobs.last->job_next = space;
+	jobs.last = space;
+}
+
+static struct space *queue_take(void)
+{
+	struct space *space = jobs.first;
+
+	jobs.first = space->job_next;
+	jobs.count--;
+	return space;
+}
+
+static void queue_remove(struct space *space)
+{
+	uint64_t count = jobs.count;
+
+	while (count-- != 0) {
+		struct space *first = queue_take();
+
+		if (first != space)
+			queue_append(first);
+	}
+}
+
+/* ---- the kinds ---- */
+
+static status_t step_unmap(struct space *space, bool *done)
+{
+	struct job *job = &space->job;
+	status_t status =
+		tables_clear_step(space, &job->cursor, job->end, job->floor, job->ceiling);
+
+	if (status != ST_OK || job->cursor < job->end)
+		return status;
+	region_map_release(&job->removed);
+	regions_left = true;
+	if (job->populate) {
+		job->kind = JOB_POPULATE;
+		job->cursor = job->start;
+		return ST_OK;
+	}
+	*done = true;
+	return ST_OK;
+}
+
+/* The rights of the region are a limit for the pages': so pages first, regions after. */
+static status_t step_protect(struct space *space, bool *done)
+{
+	struct job *job = &space->job;
+	uint64_t remove = job->rights & MAP_WRITE ? 0 : PTE_W;
+	uint64_t add = job->rights & MAP_EXEC ? 0 : PTE_NX;
+	status_t status;
+
+	if (!(job->rights & (MAP_READ | MAP_WRITE | MAP_EXEC)))
+		remove |= PTE_U;
+	if (!job->regions_next) {
+		if (remove != 0 || add != 0)
+			status = tables_protect_step(space, &job->cursor, job->end, remove, add);
+		else
+			status = (job->cursor = job->end, ST_OK);
+		if (status == ST_OK && job->cursor >= job->end) {
+			job->regions_next = true;
+			job->cursor = job->start;
+		}
+		return status;
+	}
+	status = region_map_reserve(space->regions, 1 + REGIONS_PER_SLICE / 8);
+	if (status == ST_OK)
+		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
+					    REGIONS_PER_SLICE, &job->cursor);
+	space_regions_changed(space);
+	*done = status == ST_OK && job->cursor >= job->end;
+	return status;
+}
+
+/* One step.  *done: the job has ended, and so has the space after a teardown. */
+static status_t job_step(struct space *space, bool *done)
+{
+	*done = false;
+	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
+	switch (space->job.kind) {
+	case JOB_UNMAP:
+		frame_pool_class = FRAMES_PAGER; /* it gives back more than it takes */
+		return step_unmap(space, done);
+	case JOB_PROTECT:
+		return step_protect(space, done);
+	case JOB_POPULATE:
+		return populate_step(space, done);
+	default:
+		return space_teardown_step(space, done);
+	}
+}
+
+enum slice { SLICE_MORE, SLICE_ENDED, SLICE_KILLED };
+
+/*
+ * Some steps.  ENDED: with *status.  KILLED: pages that must go cannot, for lack of frames for the
+ * tables at the ends of their range; the frames were asked for when the job began and the pager's
+ * reserve is there for it, so this is the last resort, and always brings memory back.
+ */
+static enum slice job_slice(struct space *space, status_t *status)
+{
+	enum job_kind kind = (enum job_kind)space->job.kind;
+
+	for (uint32_t i = 0; i < SLICE_STEPS; i++) {
+		bool done;
+
+		*status = job_step(space, &done);
+		if (*status != ST_OK && space->job.kind == JOB_UNMAP) {
+			account_kill(space);
+			return SLICE_KILLED;
+		}
+		if (!done && *status == ST_OK)
+			continue;
+		if (kind == JOB_TEARDOWN)
+			regions_left = true;
+		space->job.kind = JOB_NONE;
+		return SLICE_ENDED;
+	}
+	return SLICE_MORE;
+}
+
+/* The fault that came while the space was busy is to be tried again. */
+static void wake_fault(struct space *space)
+{
+	uint64_t token = space->waiting;
+
+	if (token == 0 || space->waits_for_memory)
+		return;
+	space->waiting = 0;
+	mmu_answer(token, FAULT_RESUME, 0, 0);
+}
+
+/* See the header. */
+bool job_begin(struct space *space, status_t *status)
+{
+	enum slice slice = SLICE_MORE;
+
+	*status = ST_OK;
+	if (space->job.kind != JOB_TEARDOWN)
+		slice = job_slice(space, status);
+	if (slice == SLICE_MORE)
+		queue_append(space);
+	return slice == SLICE_ENDED;
+}
+
+/* See the header. */
+void job_drop(struct space *space)
+{
+	struct job job = space->job;
+
+	if (job.kind == JOB_NONE)
+		return;
+	queue_remove(space);
+	space->job.kind = JOB_NONE;
+	region_map_release(&job.removed);
+	regions_left = true;
+	if (job.token != 0)
+		mmu_answer(job.token, ST_NOT_FOUND, 0, 0);
+}
+
+/* See the header. */
+bool job_pending(void)
+{
+	return jobs.count != 0 || regions_left || tables_orphans_left() || settlers.count != 0 ||
+	       account_is_waiting();
+}
+
+static void run_space_slice(void)
+{
+	struct space *space = queue_take();
+	bool is_live = space->state == SPACE_LIVE;
+	status_t status;
+	enum slice slice = job_slice(space, &status);
+
+	if (slice == SLICE_MORE)
+		queue_append(space);
+	if (slice != SLICE_ENDED || !is_live)
+		return;
+	if (space->job.token != 0)
+		mmu_answer(space->job.token, (uint32_t)status, space->job.word, 0);
+	wake_fault(space);
+}
+
+static void answer_settlers(void)
+{
+	for (uint32_t i = 0; i < settlers.count; i++)
+		mmu_answer(settlers.tokens[i], ST_OK, 0, 0);
+	settlers.count = 0;
+}
+
+/* See the header. */
+void job_run_slice(void)
+{
+	if (jobs.count != 0)
+		run_space_slice();
+	else if (regions_left)
+		regions_left = region_map_reap(REGIONS_PER_SLICE);
+	for (uint32_t i = 0; i < REAP_STEPS && tables_orphans_left(); i++)
+		tables_reap_step();
+	account_retry();
+	if (jobs.count != 0 || regions_left || tables_orphans_left())
+		return;
+	if (account_is_waiting())
+		account_relieve();
+	else
+		answer_settlers();
+}
+
+/* See the header. */
+bool job_cancel(uint64_t token)
+{
+	for (struct space *space = space_first; space; space = space->next) {
+		if (space->job.kind != JOB_NONE && space->job.token == token) {
+			space->job.token = 0;
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < settlers.count; i++) {
+		if (settlers.tokens[i] == token) {
+			settlers.tokens[i] = settlers.tokens[--settlers.count];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* See the header. */
+status_t job_settle(uint64_t token)
+{
+	if (settlers.count == SETTLERS_MAX)
+		return ST_LIMIT;
+	settlers.tokens[settlers.count++] = token;
+	return ST_OK;
+}
+
+/* See the header. */
+uint64_t job_count(void)
+{
+	return jobs.count + (regions_left || tables_orphans_left() ? 1 : 0);
+}

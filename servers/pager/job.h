@@ -1,0 +1,65 @@
+/*
+ * Jobs: work that is too long for one request, done in slices between messages.
+ *
+ * A space has at most one job, so it is part of the space.  While there is one the space is *busy*:
+ * requests about it are refused with AGAIN, and a fault in it waits for the end.  The request that
+ * began the job is answered at its end.  Besides, the reaper takes orphaned tables and released
+ * region maps apart.
+ *
+ * A slice is a few batches, well below 50,000 instructions.  Spaces take turns.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_JOB_H
+#define PAGER_JOB_H
+
+#include <faultline/status.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct space;
+struct region_node;
+
+enum job_kind {
+	JOB_NONE,
+	JOB_UNMAP,    /* take away the pages of [cursor, end); `removed` held their regions */
+	JOB_PROTECT,  /* take rights away in [cursor, end), then change the regions */
+	JOB_POPULATE, /* fill [cursor, end) */
+	JOB_TEARDOWN  /* everything: the space is a victim or dying */
+};
+
+struct job {
+	uint8_t kind; /* enum job_kind */
+	bool populate;     /* UNMAP: [start, end) is to be filled afterwards */
+	bool regions_next; /* PROTECT: the pages are done, the regions follow */
+	uint32_t rights;   /* PROTECT: what the regions get */
+	uint64_t start, cursor, end;
+	uint64_t floor, ceiling;     /* UNMAP: nothing else is mapped between these */
+	struct region_node *removed; /* UNMAP */
+	uint64_t token;    /* of the request to answer at the end; 0: nobody waits */
+	uint64_t word;     /* word 0 of that answer */
+};
+
+/* Begin the job that has been put into space->job: its first slice, if it is not a teardown.  True: it is
+   finished already, with *status. */
+bool job_begin(struct space *space, status_t *status);
+
+/* Give up the job of a space; whoever waits for it is answered NOT_FOUND. */
+void job_drop(struct space *space);
+
+/* Is there anything to be done between messages? */
+bool job_pending(void);
+
+/* Do one slice. */
+void job_run_slice(void);
+
+/* The caller of this token gives up: true if it waited here (it is to be answered now). */
+bool job_cancel(uint64_t token);
+
+/* PAGER_SETTLE: answer this token when no job is left.  LIMIT: too many wait already. */
+MUST_CHECK status_t job_settle(uint64_t token);
+
+/* Jobs now, the reaper counted as one. */
+uint64_t job_count(void);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * The pager: a server that answers page faults.
+ *
+ *	receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next
+ *	        -> request:  request.c; the reply carries the answer
+ *	        -> nothing:  a slice of a job, then look again
+ *
+ * While there is work left (jobs, the reaper) receiving does not wait, and every so many messages a
+ * slice is done anyway.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "heap_kernel.h"
+#include "job.h"
+#include "request.h"
+#include "serve.h"
+#include "start.h"
+
+#include "server/print.h"
+#include "server/start.h"
+
+#define MESSAGES_PER_SLICE 32u /* while there is work left */
+
+static _Noreturn void serve(void)
+{
+	struct message message = {0};
+	enum reply_kind kind = REPLY_NONE;
+	uint32_t messages = 0;
+
+	for (;;) {
+		uint64_t flags = SLOT_SELF | RR_RECEIVE | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT;
+		uint64_t sent = message.tag;
+		uint64_t token = message.token;
+		status_t status;
+
+		if (kind != REPLY_NONE)
+			flags |= RR_REPLY;
+		if (job_pending())
+			flags |= RR_NONBLOCK;
+		mmu_count = 0;
+		status = ipc_reply_receive(flags, &message);
+		if (__builtin_expect(status == ST_OK, 1)) {
+			kind = serve_message(&message);
+		} else {
+			if (kind == REPLY_NONE && status != ST_EMPTY)
+				server_panic("cannot receive: status %u", (unsigned)status);
+			message.token = token;
+			kind = serve_refused(&message, status, kind, sent);
+		}
+		if (__builtin_expect(flags & RR_NONBLOCK, 0) && kind == REPLY_NONE &&
+		    (status == ST_EMPTY || ++messages % MESSAGES_PER_SLICE == 0))
+			job_run_slice();
+	}
+}
+
+/* Everything that a message needs is ready before the first is received. */
+int main(uint64_t argument)
+{
+	const struct pager_boot *boot = (const struct pager_boot *)argument;
+	status_t status;
+
+	server_set_name("pager");
+	mmu_levels = boot->levels;
+	mmu_zero_frame = boot->zero_frame;
+	heap_start(boot->heap_table);
+	status = pager_start(boot);
+	if (status == ST_OK)
+		status = heap_map_bounce();
+	if (status != ST_OK)
+		server_panic("cannot start: status %u", (unsigned)status);
+	serve();
+}

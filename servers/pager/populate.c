@@ -1,0 +1,108 @@
+/*
+ * Filling a range ahead of use (populate.h).
+ *
+ * The first page of each leaf table is touched as the program would; that makes the tables the space's
+ * own.  Empty entries behind it are then filled a run at a time, if the memory is anonymous and
+ * writable; all other pages are touched one by one.  Pages that nobody may access are left out.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "populate.h"
+
+#include "fault.h"
+#include "object.h"
+#include "stat.h"
+
+#define RUN_PAGES 24u /* a clearing operation each, and one that fills: within a batch and a slice */
+
+/* Fill the empty ones of `count` entries from the cursor on. */
+static status_t fill_run(struct space *space, const struct path *path, const struct region *region,
+			 uint32_t count)
+{
+	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = {0}, pages = 0;
+	const uint64_t *entries;
+	bool is_empty[RUN_PAGES];
+	status_t status = tables_read(path->table[1], index, count, &entries);
+
+	if (status != ST_OK)
+		return status;
+	for (uint32_t i = 0; i < count; i++)
+		is_empty[i] = entries[i] == 0;
+	frame_pool_begin();
+	for (uint32_t i = 0; i < count; i++) {
+		if (!is_empty[i])
+			continue;
+		list[i] = frame_pool_take(KIND_ANONYMOUS);
+		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
+		pages++;
+	}
+	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), fault_leaf_bits(region) | PTE_W, 0);
+	for (uint32_t i = 0; i < count; i += 6)
+		mmu_add(list[i] | (uint64_t)list[i + 1] << 32, list[i + 2] | (uint64_t)list[i + 3] << 32,
+			list[i + 4] | (uint64_t)list[i + 5] << 32);
+	status = tables_run();
+	if (status != ST_OK) {
+		frame_pool_undo();
+		return status;
+	}
+	space->resident += pages;
+	pager_counters.frames_zeroed += pages;
+	return ST_OK;
+}
+
+/* Pages that a run may have: in one leaf table, one region, the range. */
+static uint32_t run_pages(uint64_t address, uint64_t end)
+{
+	uint64_t pages = (end - address) / PAGE_SIZE;
+	uint64_t rest = TABLE_ENTRIES - level_index(address, 1);
+
+	pages = pages < rest ? pages : rest;
+	return (uint32_t)(pages < RUN_PAGES ? pages : RUN_PAGES);
+}
+
+static status_t fill_behind(struct space *space, uint64_t *cursor, const struct region *region, uint64_t end)
+{
+	uint32_t count = run_pages(*cursor, end);
+	struct path path;
+	status_t status;
+
+	if (count == 0 || *cursor % level_span(2) == 0 || !frame_pool_has(count))
+		return ST_OK;
+	status = path_read(&path, space, *cursor);
+	if (status == ST_OK)
+		status = fill_run(space, &path, region, count);
+	if (status == ST_OK)
+		*cursor += count * PAGE_SIZE;
+	return status;
+}
+
+/* See the header. */
+status_t populate_step(struct space *space, bool *done)
+{
+	struct job *job = &space->job;
+	const struct region *next = region_map_next(space->regions, job->cursor);
+	struct region region;
+	pfn_t frame;
+	status_t status;
+
+	if (!next || next->start >= job->end) {
+		*done = true;
+		return ST_OK;
+	}
+	region = *next;
+	if (job->cursor < region.start)
+		job->cursor = region.start;
+	if (!(region.protection & REGION_RIGHTS)) {
+		job->cursor = region.end;
+		return ST_OK;
+	}
+	status = fault_touch(space, job->cursor, region.protection & MAP_WRITE ? FAULT_WRITE : 0, &frame);
+	if (status == ST_NOT_FOUND)
+		status = ST_OK; /* beyond the end of an object: nothing to fill */
+	job->cursor += PAGE_SIZE;
+	if (status == ST_OK && region.object == 0 && region.protection & MAP_WRITE)
+		status = fill_behind(space, &job->cursor, &region,
+				     region.end < job->end ? region.end : job->end);
+	*done = job->cursor >= job->end;
+	return status;
+}

@@ -1,0 +1,289 @@
+/*
+ * What is done to ranges of a space's tables: count, clear, protect, tear down (tables.h).
+ *
+ * Each step walks down from the top to one run of entries of one table and handles that run, so a job
+ * can stop after any of them.  On the way shared tables are split, but only if pages of the range are
+ * present below them.  An entry whose whole span is to go is dropped with all that is below it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "stat.h"
+#include "tables.h"
+
+#define RUN_ENTRIES 256u  /* of one step: their results fit a page */
+#define DROP_LEVEL_MAX 3u /* entries of higher levels are not dropped: counting below them is long */
+
+/* The first address behind the entry of this level that holds `address`. */
+static uint64_t entry_end(uint64_t address, uint32_t level)
+{
+	return (address / level_span(level) + 1) * level_span(level);
+}
+
+/* Entries from `address` on, up to `end` and the end of their table. */
+static uint32_t run_length(uint64_t address, uint64_t end, uint32_t level)
+{
+	uint64_t span = level_span(level);
+	uint64_t count = (end - address + span - 1) / span;
+	uint64_t rest = TABLE_ENTRIES - level_index(address, level);
+
+	count = count < rest ? count : rest;
+	return (uint32_t)(count < RUN_ENTRIES ? count : RUN_ENTRIES);
+}
+
+static uint32_t present_entries(const uint64_t *entries, uint32_t count)
+{
+	uint32_t present = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		present += entries[i] & PTE_P ? 1 : 0;
+	return present;
+}
+
+/* Pages of a leaf table in [address, end); *next is where to go on. */
+static status_t count_leaf_table(pfn_t table, uint64_t address, uint64_t end, uint64_t *pages,
+				 uint64_t *next)
+{
+	const uint64_t *entries;
+	uint32_t count;
+	status_t status;
+
+	if (address % level_span(2) == 0 && end - address >= level_span(2)) {
+		*pages += mmu_frame(table)->live;
+		*next = address + level_span(2);
+		return ST_OK;
+	}
+	count = run_length(address, end, 1);
+	status = tables_read(table, level_index(address, 1), count, &entries);
+	if (status != ST_OK)
+		return status;
+	*pages += present_entries(entries, count);
+	*next = address + count * PAGE_SIZE;
+	return ST_OK;
+}
+
+/* See the header. */
+status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages)
+{
+	*pages = 0;
+	while (start < end) {
+		struct path path;
+		uint32_t level = mmu_levels;
+		status_t status = path_read(&path, space, start);
+
+		while (status == ST_OK && level > 1 && (path.entry[level] & PTE_P))
+			level--;
+		if (status == ST_OK && level == 1)
+			status = count_leaf_table(path.table[1], start, end, pages, &start);
+		else
+			start = entry_end(start, level);
+		if (status != ST_OK)
+			return status;
+	}
+	return ST_OK;
+}
+
+/* Pages below one table of level 2. */
+static status_t count_level2(pfn_t table, uint64_t *pages)
+{
+	for (uint32_t index = 0; index < TABLE_ENTRIES; index += RUN_ENTRIES) {
+		const uint64_t *entries;
+		status_t status = tables_read(table, index, RUN_ENTRIES, &entries);
+
+		if (status != ST_OK)
+			return status;
+		for (uint32_t i = 0; i < RUN_ENTRIES; i++)
+			if (entries[i] & PTE_P)
+				*pages += mmu_frame(pte_pfn(entries[i]))->live;
+	}
+	return ST_OK;
+}
+
+/* Pages below a run of entries of this level (one entry, if it is above 2). */
+static status_t count_below(const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages)
+{
+	*pages = 0;
+	if (level == 1) {
+		*pages = present_entries(entries, count);
+		return ST_OK;
+	}
+	if (level > 2)
+		return entries[0] & PTE_P ? count_level2(pte_pfn(entries[0]), pages) : ST_OK;
+	for (uint32_t i = 0; i < count; i++)
+		if (entries[i] & PTE_P)
+			*pages += mmu_frame(pte_pfn(entries[i]))->live;
+	return ST_OK;
+}
+
+/* Tables that became empty are dropped, from this level up. */
+static status_t drop_empty_tables(struct space *space, const struct path *path, uint32_t level)
+{
+	status_t status = ST_OK;
+
+	while (status == ST_OK && level < mmu_levels && mmu_frame(path->table[level])->live == 0) {
+		uint32_t index = level_index(path->address, ++level);
+
+		mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, 1), 0, 0);
+		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+		status = tables_run();
+		if (status == ST_OK && level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
+			space_unmark_slot(space, index);
+	}
+	return status;
+}
+
+/* Clear a run of entries of one table, and count what went. */
+static status_t clear_run(struct space *space, const struct path *path, uint32_t level, uint32_t count)
+{
+	uint32_t index = level_index(path->address, level);
+	const uint64_t *entries;
+	uint64_t pages;
+	status_t status = tables_read(path->table[level], index, count, &entries);
+	uint32_t present = status == ST_OK ? present_entries(entries, count) : 0;
+
+	if (present == 0)
+		return status;
+	status = count_below(entries, count, level, &pages);
+	if (status != ST_OK)
+		return status;
+	mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, count), 0, 0);
+	mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+	status = tables_run();
+	if (status != ST_OK)
+		return status;
+	space->resident -= pages;
+	return drop_empty_tables(space, path, level);
+}
+
+/*
+ * Go one level down at path->address; the table there is then the space's own.  *skip: nothing of
+ * [address, end) is present below.
+ */
+static status_t descend(struct space *space, struct path *path, uint32_t level, uint64_t end, bool *skip)
+{
+	const uint64_t *entries;
+	uint64_t pages, behind = entry_end(path->address, level);
+	status_t status = tables_read(path->table[level], level_index(path->address, level), 1, &entries);
+
+	if (status != ST_OK)
+		return status;
+	path->entry[level] = entries[0];
+	path->entry[level - 1] = 0;
+	*skip = !(entries[0] & PTE_P);
+	if (*skip)
+		return ST_OK;
+	path->table[level - 1] = pte_pfn(entries[0]);
+	if (mmu_frame(path->table[level - 1])->refs == 1)
+		return ST_OK;
+	status = tables_count(space, path->address, end < behind ? end : behind, &pages);
+	*skip = pages == 0;
+	if (status != ST_OK || *skip)
+		return status;
+	if (!frame_pool_has(1))
+		return ST_NO_MEMORY;
+	frame_pool_begin();
+	path_split_level(space, path, level);
+	status = tables_run();
+	if (status != ST_OK)
+		frame_pool_undo();
+	return status;
+}
+
+/* Does the whole span of the entry lie within these bounds? */
+static bool entry_is_within(uint64_t address, uint32_t level, uint64_t floor, uint64_t ceiling)
+{
+	return address / level_span(level) * level_span(level) >= floor &&
+	       entry_end(address, level) <= ceiling;
+}
+
+/* Entries of a run that lie wholly below the ceiling; above level 2 just one. */
+static uint32_t droppable_length(uint64_t address, uint64_t end, uint64_t ceiling, uint32_t level)
+{
+	uint64_t base = address / level_span(level) * level_span(level);
+	uint32_t count = run_length(base, end, level);
+
+	if (level > 2)
+		return 1;
+	while (count > 1 && base + count * level_span(level) > ceiling)
+		count--;
+	return count;
+}
+
+/* See tables.h. */
+status_t tables_clear_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor,
+			   uint64_t ceiling)
+{
+	struct path path = {.address = *cursor};
+	uint32_t level = mmu_levels;
+	status_t status;
+
+	path.table[level] = space->top;
+	while (level > 1 && !(level <= DROP_LEVEL_MAX && entry_is_within(*cursor, level, floor, ceiling))) {
+		bool skip;
+
+		status = descend(space, &path, level, end, &skip);
+		if (status != ST_OK)
+			return status;
+		if (skip) {
+			*cursor = entry_end(*cursor, level);
+			return ST_OK;
+		}
+		level--;
+	}
+	uint32_t count = droppable_length(*cursor, end, ceiling, level);
+
+	status = clear_run(space, &path, level, count);
+	if (status == ST_OK)
+		*cursor = (*cursor / level_span(level) + count) * level_span(level);
+	return status;
+}
+
+/* See tables.h. */
+status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove,
+			     uint64_t add)
+{
+	struct path path = {.address = *cursor};
+	uint32_t count = run_length(*cursor, end, 1);
+	status_t status;
+
+	path.table[mmu_levels] = space->top;
+	for (uint32_t level = mmu_levels; level > 1; level--) {
+		bool skip;
+
+		status = descend(space, &path, level, end, &skip);
+		if (status != ST_OK)
+			return status;
+		if (skip) {
+			*cursor = entry_end(*cursor, level);
+			return ST_OK;
+		}
+	}
+	mmu_add(op_head(OP_PROTECT, 0, path.table[1], level_index(*cursor, 1), count), remove, add);
+	mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+	status = tables_run();
+	if (status == ST_OK)
+		*cursor += count * PAGE_SIZE;
+	return status;
+}
+
+/* See tables.h. */
+status_t tables_teardown(struct space *space)
+{
+	uint32_t slot = 0, count;
+
+	while ((count = space_slot_run(space, &slot)) != 0) {
+		status_t status;
+
+		mmu_add(op_head(OP_CLEAR, 0, space->top, slot, count), 0, 0);
+		status = tables_run();
+		if (status != ST_OK)
+			return status;
+		for (uint32_t i = 0; i < count; i++)
+			space_unmark_slot(space, slot + i);
+	}
+	space->resident = 0;
+	if (space->thread != 0 || space->message == 0)
+		return ST_OK;
+	mmu_add(op_head(OP_CLEAR, 0, space->top, LAYOUT_MESSAGE_SLOT, 1), 0, 0);
+	space->message = 0;
+	return tables_run();
+}

@@ -1,0 +1,406 @@
+/*
+ * Requests about a space's regions: map, unmap, protect, break.
+ *
+ * All checks and reservations first; then the region map changes, which cannot fail; then pages go, at
+ * once or by a job.  A writable page is never executable: WRITE with EXEC is refused with NO_ACCESS.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "account.h"
+#include "object.h"
+#include "request.h"
+#include "tables.h"
+
+#define USER_SPACE_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)
+#define MAP_FLAGS                                                                                        \
+	(REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE))
+#define UNMAP_FRAMES (2u * STEP_FRAMES) /* both ends of a range may need shared tables split */
+
+struct mapping {
+	uint64_t address, bytes;
+	uint64_t flags; /* MAP_* */
+	uint64_t object, offset;
+	bool by_system;
+};
+
+static uint64_t page_up(uint64_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
+/* Both writable and executable at once is never given. */
+static bool rights_are_mixed(uint64_t rights)
+{
+	return (rights & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC);
+}
+
+/* A page-aligned range of the user's part; the length is rounded up. */
+static status_t check_range(uint64_t address, uint64_t *bytes)
+{
+	if (address % PAGE_SIZE != 0 || *bytes == 0 || *bytes > LAYOUT_USER_END)
+		return ST_BAD_ARGUMENT;
+	*bytes = page_up(*bytes);
+	if (address < LAYOUT_USER_MIN || address > LAYOUT_USER_END || *bytes > LAYOUT_USER_END - address)
+		return ST_BAD_ARGUMENT;
+	return ST_OK;
+}
+
+/* ---- unmapping ---- */
+
+/* Describe the job that takes the pages of a range away; its regions are in `removed`. */
+static void prepare_unmap(struct space *space, uint64_t start, uint64_t end, struct region_node *removed)
+{
+	const struct region *below = region_map_previous(space->regions, start);
+	const struct region *above = region_map_next(space->regions, end);
+
+	space->job = (struct job){
+		.kind = JOB_UNMAP,
+		.start = start,
+		.cursor = start,
+		.end = end,
+		.floor = below ? below->end : 0,
+		.ceiling = above ? above->start : USER_SPACE_END,
+		.removed = removed,
+	};
+}
+
+static bool has_unmap_frames(void)
+{
+	enum frame_class class = frame_pool_class;
+	bool has;
+
+	frame_pool_class = FRAMES_PAGER;
+	has = frame_pool_has(UNMAP_FRAMES);
+	frame_pool_class = class;
+	return has;
+}
+
+/* Take a range out of the map and its pages out of the tables. */
+static status_t unmap_range(struct request *request, uint64_t start, uint64_t end, uint64_t word)
+{
+	struct space *space = request->space;
+	struct region_node *removed;
+	status_t status = region_map_reserve(space->regions, 1);
+
+	if (status == ST_OK && !has_unmap_frames())
+		status = ST_NO_MEMORY;
+	if (status == ST_OK)
+		status = region_map_cut(&space->regions, start, end, &removed);
+	if (status != ST_OK)
+		return status;
+	space_regions_changed(space);
+	request->w[0] = word;
+	if (!removed)
+		return ST_OK;
+	prepare_unmap(space, start, end, removed);
+	return request_begin_job(request, word);
+}
+
+/* PAGER_MUNMAP */
+status_t request_munmap(struct request *request)
+{
+	uint64_t bytes = request->w[1];
+	status_t status = check_range(request->w[0], &bytes);
+
+	if (status != ST_OK)
+		return status;
+	return unmap_range(request, request->w[0], request->w[0] + bytes, request->w[0]);
+}
+
+/* ---- mapping ---- */
+
+/* May this object be mapped so?  Programs name files only, and write only their own private copies. */
+static status_t check_object(const struct mapping *mapping)
+{
+	const struct object *object = object_find(mapping->object);
+
+	if (!object)
+		return ST_NOT_FOUND;
+	if (mapping->by_system)
+		return ST_OK;
+	if (!object->kind->programs_may_name)
+		return ST_NO_ACCESS;
+	if ((mapping->flags & MAP_SHARED) && (mapping->flags & MAP_WRITE) && !object->kind->programs_may_write)
+		return ST_NO_ACCESS;
+	return ST_OK;
+}
+
+static status_t check_mapping(struct mapping *mapping)
+{
+	bool is_fixed = mapping->flags & (MAP_FIXED_AT | MAP_NO_REPLACE);
+
+	if (mapping->flags & ~(uint64_t)MAP_FLAGS || mapping->offset % PAGE_SIZE != 0)
+		return ST_BAD_ARGUMENT;
+	if (mapping->bytes == 0 || mapping->bytes > LAYOUT_USER_END)
+		return ST_BAD_ARGUMENT;
+	if (rights_are_mixed(mapping->flags))
+		return ST_NO_ACCESS;
+	mapping->bytes = page_up(mapping->bytes);
+	if (is_fixed && check_range(mapping->address, &mapping->bytes) != ST_OK)
+		return ST_BAD_ARGUMENT;
+	if ((mapping->flags & MAP_STACK) && (mapping->object != 0 || mapping->flags & MAP_SHARED))
+		return ST_BAD_ARGUMENT;
+	if (mapping->object == 0)
+		return mapping->offset == 0 ? ST_OK : ST_BAD_ARGUMENT;
+	if (mapping->offset > OBJECT_BYTES_MAX)
+		return ST_BAD_ARGUMENT;
+	return check_object(mapping);
+}
+
+/* The place: exactly there, or at the hint if it is free, or the highest that is. */
+static status_t place_mapping(const struct space *space, struct mapping *mapping)
+{
+	uint64_t hint = mapping->address & ~(PAGE_SIZE - 1), bytes = mapping->bytes;
+
+	if (mapping->flags & MAP_NO_REPLACE) {
+		const struct region *next = region_map_next(space->regions, mapping->address);
+
+		return next && next->start < mapping->address + bytes ? ST_EXISTS : ST_OK;
+	}
+	if (mapping->flags & MAP_FIXED_AT)
+		return ST_OK;
+	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK &&
+	    region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
+				&mapping->address) == ST_OK)
+		return ST_OK;
+	return region_map_find_gap(space->regions, bytes, LAYOUT_USER_MIN, LAYOUT_MMAP_TOP, REGION_TOP_DOWN,
+				   &mapping->address);
+}
+
+/* What the mapping promises, less what it replaces. */
+static status_t check_commit(const struct space *space, const struct mapping *mapping)
+{
+	bool is_private = !(mapping->flags & MAP_SHARED);
+	uint64_t end = mapping->address + mapping->bytes;
+	uint64_t gone = 0, pages = 0;
+
+	if (mapping->flags & MAP_FIXED_AT)
+		gone = region_map_totals_within(space->regions, mapping->address, end).committed_bytes;
+	if (is_private ? (mapping->flags & MAP_WRITE) != 0 : mapping->object == 0)
+		pages = mapping->bytes / PAGE_SIZE;
+	gone /= PAGE_SIZE;
+	return pages > gone ? account_check(space, pages - gone) : ST_OK;
+}
+
+/* Anonymous shared memory gets an object of its own, which goes with the mapping. */
+static status_t make_shared_object(struct space *space, struct mapping *mapping, struct object **made)
+{
+	status_t status;
+
+	*made = 0;
+	if (mapping->object != 0 || !(mapping->flags & MAP_SHARED))
+		return ST_OK;
+	status = object_create(&object_kind_shared, mapping->bytes, made);
+	if (status != ST_OK)
+		return status;
+	(*made)->creator = space->id;
+	space->shared += mapping->bytes / PAGE_SIZE;
+	mapping->object = (*made)->id;
+	return ST_OK;
+}
+
+static struct region region_of(const struct mapping *mapping)
+{
+	return (struct region){
+		.start = mapping->address,
+		.end = mapping->address + mapping->bytes,
+		.protection = (uint32_t)mapping->flags & REGION_PROTECTION,
+		.object = (uint32_t)mapping->object,
+		.offset = mapping->offset,
+		.kind = mapping->flags & MAP_STACK ? REGION_STACK : REGION_PLAIN,
+	};
+}
+
+/* The region is in the map: pages that were there go, pages that are asked for come. */
+static status_t finish_mapping(struct request *request, const struct mapping *mapping,
+			       struct region_node *removed)
+{
+	struct space *space = request->space;
+	uint64_t end = mapping->address + mapping->bytes;
+
+	request->w[0] = mapping->address;
+	if (!removed && !(mapping->flags & MAP_POPULATE))
+		return ST_OK;
+	prepare_unmap(space, mapping->address, end, removed);
+	space->job.populate = mapping->flags & MAP_POPULATE;
+	if (!removed)
+		space->job.kind = JOB_POPULATE;
+	return request_begin_job(request, mapping->address);
+}
+
+static status_t map_region(struct request *request, struct mapping *mapping)
+{
+	struct space *space = request->space;
+	struct region_node *removed = 0;
+	struct object *made;
+	struct region region;
+	status_t status = check_mapping(mapping);
+
+	if (status == ST_OK)
+		status = place_mapping(space, mapping);
+	if (status == ST_OK)
+		status = check_commit(space, mapping);
+	if (status == ST_OK)
+		status = region_map_reserve(space->regions, 2);
+	if (status == ST_OK && mapping->flags & MAP_FIXED_AT && !has_unmap_frames())
+		status = ST_NO_MEMORY;
+	if (status == ST_OK)
+		status = make_shared_object(space, mapping, &made);
+	if (status != ST_OK)
+		return status;
+	region = region_of(mapping);
+	if (mapping->flags & MAP_FIXED_AT)
+		status = region_map_cut(&space->regions, region.start, region.end, &removed);
+	if (status == ST_OK)
+		status = region_map_insert(&space->regions, &region);
+	if (made)
+		object_doom(made);
+	space_regions_changed(space);
+	if (status != ST_OK)
+		return status;
+	return finish_mapping(request, mapping, removed);
+}
+
+/* PAGER_MMAP */
+status_t request_mmap(struct request *request)
+{
+	struct mapping mapping = {
+		.address = request->w[0],
+		.bytes = request->w[1],
+		.flags = request->w[2],
+		.object = request->w[3],
+		.offset = request->w[4],
+		.by_system = request_is_by_system(request),
+	};
+
+	return map_region(request, &mapping);
+}
+
+/* PAGER_SPACE_MAP */
+status_t request_space_map(struct request *request)
+{
+	struct mapping mapping = {
+		.address = request->w[1],
+		.bytes = request->w[2],
+		.flags = request->w[3],
+		.object = request->w[4],
+		.offset = request->w[5],
+		.by_system = true,
+	};
+
+	return map_region(request, &mapping);
+}
+
+/* ---- protection ---- */
+
+/* A shared mapping of something that programs may not write, in the range? */
+static bool holds_forbidden(const struct space *space, uint64_t start, uint64_t end)
+{
+	struct region_totals totals = region_map_totals_within(space->regions, start, end);
+	const struct region *region = region_map_next(space->regions, start);
+
+	if (totals.bytes == totals.private_bytes)
+		return false;
+	for (; region && region->start < end; region = region_map_next(space->regions, region->end)) {
+		struct object *object;
+		const struct object_kind *kind = object_of_region(region, &object);
+
+		if (region->protection & MAP_SHARED && kind && !kind->programs_may_write)
+			return true;
+	}
+	return false;
+}
+
+static status_t check_write_right(struct request *request, uint64_t start, uint64_t end)
+{
+	struct region_totals totals = region_map_totals_within(request->space->regions, start, end);
+
+	if (!request_is_by_system(request) && holds_forbidden(request->space, start, end))
+		return ST_NO_ACCESS;
+	return account_check(request->space, (totals.private_bytes - totals.committed_bytes) / PAGE_SIZE);
+}
+
+/* PAGER_MPROTECT */
+status_t request_mprotect(struct request *request)
+{
+	struct space *space = request->space;
+	uint64_t start = request->w[0], bytes = request->w[1], rights = request->w[2];
+	status_t status = check_range(start, &bytes);
+
+	if (status != ST_OK)
+		return status;
+	if (rights & ~(uint64_t)REGION_RIGHTS)
+		return ST_BAD_ARGUMENT;
+	if (rights_are_mixed(rights))
+		return ST_NO_ACCESS;
+	if (!region_map_covers(space->regions, start, start + bytes))
+		return ST_NOT_FOUND;
+	if (rights & MAP_WRITE)
+		status = check_write_right(request, start, start + bytes);
+	if (status != ST_OK)
+		return status;
+	space->job = (struct job){
+		.kind = JOB_PROTECT,
+		.rights = (uint32_t)rights,
+		.start = start,
+		.cursor = start,
+		.end = start + bytes,
+	};
+	return request_begin_job(request, start);
+}
+
+/* ---- the break ---- */
+
+/* Is [start, end) free, and not the gap of a stack? */
+static bool is_free_for_heap(const struct space *space, uint64_t start, uint64_t end)
+{
+	uint64_t address;
+
+	return end <= LAYOUT_USER_END && region_map_find_gap(space->regions, end - start, start, end,
+							     REGION_BOTTOM_UP, &address) == ST_OK;
+}
+
+static status_t heap_extend(struct space *space, uint64_t start, uint64_t end)
+{
+	const struct region region = {
+		.start = start,
+		.end = end,
+		.protection = MAP_READ | MAP_WRITE,
+		.kind = REGION_HEAP,
+	};
+	status_t status;
+
+	if (!is_free_for_heap(space, start, end))
+		return ST_NO_MEMORY;
+	status = account_check(space, (end - start) / PAGE_SIZE);
+	if (status == ST_OK)
+		status = region_map_reserve(space->regions, 1);
+	if (status == ST_OK)
+		status = region_map_insert(&space->regions, &region);
+	space_regions_changed(space);
+	return status;
+}
+
+/* PAGER_BRK */
+status_t request_brk(struct request *request)
+{
+	struct space *space = request->space;
+	uint64_t wanted = request->w[0], old = space->brk_now;
+	uint64_t old_end = page_up(old), new_end = page_up(wanted);
+	status_t status = ST_OK;
+
+	request->w[0] = old;
+	if (wanted == 0)
+		return ST_OK;
+	if (space->brk_start == 0 || wanted < space->brk_start || wanted > LAYOUT_USER_END)
+		return ST_BAD_ARGUMENT;
+	if (new_end > old_end)
+		status = heap_extend(space, old_end, new_end);
+	else if (new_end < old_end)
+		status = unmap_range(request, new_end, old_end, wanted);
+	if (status != ST_OK)
+		return status;
+	space->brk_now = wanted;
+	request->w[0] = wanted;
+	return ST_OK;
+}

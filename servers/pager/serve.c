@@ -1,0 +1,173 @@
+/*
+ * Messages and replies (serve.h).
+ *
+ * Up to two operations travel in registers, more in the message page, where they were collected.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "serve.h"
+
+#include "account.h"
+#include "fault.h"
+#include "request.h"
+#include "stat.h"
+
+#define OPS_IN_REGISTERS 2u
+
+/* ---- faults ---- */
+
+static enum reply_kind reply_plain(struct message *message, uint32_t label, uint64_t word0, uint64_t word1)
+{
+	message->tag = tag_make(label, 0);
+	message->w[0] = word0;
+	message->w[1] = word1;
+	return REPLY_PLAIN;
+}
+
+/* The reply carries the operations collected. */
+static enum reply_kind reply_with_cure(struct message *message)
+{
+	uint64_t count = mmu_count;
+
+	message->tag = tag_make(FAULT_RESUME, 0) | count << TAG_OPS_SHIFT;
+	if (count > OPS_IN_REGISTERS) {
+		message->tag |= TAG_OPS_IN_PAGE;
+		return REPLY_CURE;
+	}
+	if (count == 0)
+		return REPLY_PLAIN;
+	message->w[0] = mmu_ops[0].head;
+	message->w[1] = mmu_ops[0].a;
+	message->w[2] = mmu_ops[0].b;
+	message->w[3] = mmu_ops[1].head;
+	message->w[4] = mmu_ops[1].a;
+	message->w[5] = mmu_ops[1].b;
+	return REPLY_CURE;
+}
+
+static enum reply_kind refuse_fault(struct space *space, struct message *message, uint32_t reason,
+				    uint64_t region_start)
+{
+	pager_counters.faults_refused++;
+	space->counters.faults_refused++;
+	return reply_plain(message, FAULT_REFUSE, reason, region_start);
+}
+
+/* A fault in a space that is busy waits for the job; a victim's is never answered. */
+static enum reply_kind postpone_fault(struct space *space, uint64_t token)
+{
+	if (space->state == SPACE_LIVE)
+		space->waiting = token;
+	return REPLY_NONE;
+}
+
+static enum reply_kind handle_fault(struct message *message)
+{
+	struct space *space = space_find(message->badge);
+	uint32_t access = (uint32_t)message->w[1], reason;
+	uint64_t region_start = 0;
+	struct path path;
+
+	if (__builtin_expect(!space, 0))
+		return reply_plain(message, FAULT_REFUSE, REASON_NO_REGION, 0);
+	if (__builtin_expect(space->job.kind != JOB_NONE || space->state != SPACE_LIVE, 0))
+		return postpone_fault(space, message->token);
+	pager_counters.faults++;
+	space->counters.faults++;
+	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
+	path_from_entries(&path, space, message->w[0], &message->w[3]);
+	if (__builtin_expect(access & FAULT_RESERVED, 0))
+		reason = REASON_MALFORMED;
+	else if (__builtin_expect(message->w[0] >> SLOT_SHIFT == LAYOUT_MESSAGE >> SLOT_SHIFT, 0))
+		reason = fault_resolve_message(space, access, &path);
+	else
+		reason = fault_resolve(space, access, &path, &region_start);
+	if (__builtin_expect(reason == REASON_NONE, 1))
+		return reply_with_cure(message);
+	if (reason != FAULT_WAITS)
+		return refuse_fault(space, message, reason, region_start);
+	account_wait(space, message->token);
+	return REPLY_NONE;
+}
+
+/* ---- requests ---- */
+
+static enum reply_kind handle_request(struct message *message)
+{
+	struct request request = {
+		.label = TAG_LABEL(message->tag),
+		.badge = message->badge,
+		.token = message->token,
+		.bytes = TAG_BYTES(message->tag),
+		.got_handle = message->tag & TAG_GOT_HANDLE,
+	};
+	status_t status;
+
+	pager_counters.requests++;
+	for (uint32_t i = 0; i < 6; i++)
+		request.w[i] = message->w[i];
+	status = request_handle(&request);
+	if (request.is_later)
+		return REPLY_NONE;
+	if (status != ST_OK)
+		request.bytes = 0;
+	request_copy_bytes(mmu_payload(), mmu_bounce, request.bytes);
+	message->tag = tag_make((uint32_t)status, request.bytes) | (uint64_t)request.give << TAG_HANDLE_SHIFT;
+	for (uint32_t i = 0; i < 6; i++)
+		message->w[i] = request.w[i];
+	return REPLY_PLAIN;
+}
+
+/* See the header. */
+enum reply_kind serve_message(struct message *message)
+{
+	pager_counters.messages++;
+	if (__builtin_expect((message->tag & TAG_KERNEL_BITS) == TAG_KERNEL, 1)) {
+		if (TAG_LABEL(message->tag) == LABEL_FAULT)
+			return handle_fault(message);
+		return reply_plain(message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
+	}
+	if (message->tag & TAG_NOTIFICATION)
+		return REPLY_NONE;
+	if (message->tag & TAG_CANCEL)
+		return job_cancel(message->token) ? reply_plain(message, ST_INTERRUPTED, 0, 0) : REPLY_NONE;
+	return handle_request(message);
+}
+
+/* ---- replies that were refused ---- */
+
+/* The cure was refused at operation `index`: finish it, or take it back and refuse the fault. */
+static enum reply_kind recover_cure(struct message *message, status_t status)
+{
+	uint32_t count = TAG_OPS(message->tag);
+
+	if (status == ST_MORE) {
+		mmu_count = count;
+		mmu_resume((uint32_t)message->w[0], (uint32_t)message->w[1]);
+		status = tables_run();
+	}
+	if (status == ST_OK)
+		return reply_plain(message, FAULT_RESUME, 0, 0);
+	fault_undo();
+	return reply_plain(message, FAULT_REFUSE, REASON_NO_MEMORY, 0);
+}
+
+/* See the header. */
+enum reply_kind serve_refused(struct message *message, status_t status, enum reply_kind kind,
+				     uint64_t sent)
+{
+	if (status == ST_EMPTY)
+		return REPLY_NONE; /* sent, and nothing to receive */
+	if (status == ST_RESULTS) {
+		tables_collect(mmu_results, (uint32_t)message->w[2]);
+		return REPLY_NONE;
+	}
+	message->tag = sent;
+	if (kind == REPLY_CURE && status != ST_BAD_TOKEN)
+		return recover_cure(message, status);
+	if (kind == REPLY_CURE)
+		fault_undo(); /* the thread is gone */
+	if (status == ST_BAD_TOKEN || sent == tag_make((uint32_t)status, 0))
+		return REPLY_NONE;
+	return reply_plain(message, (uint32_t)status, 0, 0); /* no page for the payload */
+}

@@ -1,0 +1,291 @@
+/*
+ * Spaces: the table, making them, taking them apart (model: space.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "space.h"
+
+#include "account.h"
+#include "heap.h"
+#include "start.h"
+#include "tables.h"
+
+#include <faultline/slots.h>
+
+static struct slab spaces;
+static struct space *space_last;
+struct space *space_first;
+uint64_t space_count;
+struct space_template space_templates[SLOT_INIT + 1];
+
+/* See the header. */
+status_t space_start(void)
+{
+	space_first = space_last = 0;
+	space_count = 0;
+	for (uint32_t slot = 0; slot <= SLOT_INIT; slot++)
+		space_templates[slot] = (struct space_template){0};
+	return slab_init(&spaces, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
+}
+
+/* See the header. */
+struct space *space_find(uint64_t id)
+{
+	uint64_t index = id & (SPACES_MAX - 1);
+	struct space *space;
+
+	if (id == 0 || index >= spaces.fresh)
+		return 0;
+	space = slab_at(&spaces, index);
+	return space->id == id ? space : 0;
+}
+
+/* See the header. */
+void space_regions_changed(struct space *space)
+{
+	space->last.start = space->last.end = 0;
+	account_update(space);
+}
+
+/* See the header. */
+status_t space_reserve(void)
+{
+	return slab_reserve(&spaces, 1);
+}
+
+static void list_append(struct space *space)
+{
+	space->next = 0;
+	space->previous = space_last;
+	if (space_last)
+		space_last->next = space;
+	else
+		space_first = space;
+	space_last = space;
+	space_count++;
+}
+
+static void list_remove(struct space *space)
+{
+	if (space->next)
+		space->next->previous = space->previous;
+	else
+		space_last = space->previous;
+	if (space->previous)
+		space->previous->next = space->next;
+	else
+		space_first = space->next;
+	space_count--;
+}
+
+/* See the header. */
+struct space *space_take(uint32_t class, uint64_t badge)
+{
+	struct space *space = slab_take(&spaces);
+	uint32_t index = (uint32_t)slab_index(&spaces, space);
+	/* Fresh memory is zero; generation 0 is left out, so that no id is 0. */
+	uint32_t generation = space->generation % (SPACE_GENERATIONS - 1) + 1;
+
+	*space = (struct space){
+		.id = generation << SPACE_INDEX_BITS | index,
+		.generation = generation,
+		.state = SPACE_LIVE,
+		.class = (uint8_t)class,
+		.badge = badge,
+		.limit = account_space_limit,
+	};
+	list_append(space);
+	return space;
+}
+
+/* See the header. */
+void space_give(struct space *space)
+{
+	list_remove(space);
+	space->id = 0;
+	space->state = SPACE_FREE;
+	slab_give(&spaces, space);
+}
+
+/* See the header. */
+uint32_t space_slot_run(const struct space *space, uint32_t *slot)
+{
+	uint32_t count = 0;
+
+	while (*slot <= LAYOUT_USER_LAST_SLOT) {
+		uint64_t word = space->used[*slot / 64] >> (*slot % 64);
+
+		if (word != 0) {
+			*slot += (uint32_t)__builtin_ctzll(word);
+			break;
+		}
+		*slot = (*slot / 64 + 1) * 64;
+	}
+	while (*slot + count <= LAYOUT_USER_LAST_SLOT &&
+	       space->used[(*slot + count) / 64] >> ((*slot + count) % 64) & 1)
+		count++;
+	return count;
+}
+
+/* ---- making ---- */
+
+static void add_port(const struct space *space, uint32_t field, uint32_t slot, uint64_t badge)
+{
+	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, field, 0), slot, badge);
+}
+
+static void add_handle(const struct space *space, uint32_t target, const struct space_template *from,
+		       uint64_t badge)
+{
+	mmu_add(op_head(OP_HANDLE_SET, 0, space->frame, target, 0),
+		from->slot | (uint64_t)from->rights << 16, badge);
+}
+
+/* The handles that each program finds, minted anew for it. */
+static void add_program_handles(const struct space *space)
+{
+	static const struct space_template own = {SLOT_SELF, RIGHT_SEND};
+
+	for (uint32_t slot = 1; slot < SLOT_TEMPLATES; slot++)
+		if (slot != SLOT_PAGER && space_templates[slot].rights != 0)
+			add_handle(space, slot, &space_templates[slot], space->badge);
+	add_handle(space, SLOT_PAGER, &own, space->id);
+}
+
+/* See the header. */
+void space_add_thread(struct space *space, pfn_t clone)
+{
+	bool is_program = space->class == CLASS_PROGRAM;
+	uint32_t exceptions = is_program ? SLOT_PROC : SLOT_INIT;
+
+	mmu_add(op_head(OP_THREAD_CREATE, 0, space->thread, 0, 0), space->frame,
+		is_program ? pager_settings.priority_program : pager_settings.priority_server);
+	if (clone != 0)
+		mmu_add(op_head(OP_THREAD_CLONE, 0, space->thread, 0, 0), clone, 0);
+	add_port(space, THREAD_FIELD_FAULT_PORT, SLOT_SELF, space->id);
+	if (space_templates[exceptions].rights != 0)
+		add_port(space, THREAD_FIELD_EXCEPTION_PORT, space_templates[exceptions].slot, space->badge);
+	if (is_program)
+		add_program_handles(space);
+}
+
+/* End an object that may have been made. */
+static status_t destroy_object(pfn_t pfn, frame_type_t type)
+{
+	if (mmu_frame(pfn)->type != type)
+		return ST_OK;
+	mmu_add(op_head(OP_DESTROY, 0, pfn, 0, 0), 0, 0);
+	return tables_run();
+}
+
+/* See the header. */
+void space_abandon(struct space *space)
+{
+	status_t status = destroy_object(space->thread, FRAME_THREAD);
+
+	if (status == ST_OK && mmu_frame(space->frame)->type == FRAME_SPACE) {
+		status = tables_teardown(space);
+		if (status == ST_OK)
+			status = destroy_object(space->frame, FRAME_SPACE);
+	}
+	if (status == ST_OK)
+		frame_pool_undo(); /* else they stay in use, and pager_check() reports them */
+	account_close(space);
+	region_map_release(&space->regions);
+	space_give(space);
+}
+
+/* See the header. */
+status_t space_create(uint32_t class, uint64_t badge, uint64_t rights, struct space **result)
+{
+	struct space *space;
+	status_t status = space_reserve();
+
+	if (status != ST_OK)
+		return status;
+	if (!frame_pool_has(3))
+		return ST_NO_MEMORY;
+	frame_pool_begin();
+	space = space_take(class, badge);
+	space->frame = frame_pool_take(KIND_KERNEL);
+	space->top = frame_pool_take(KIND_KERNEL);
+	space->thread = frame_pool_take(KIND_KERNEL);
+	mmu_add(op_head(OP_SPACE_CREATE, 0, space->frame, 0, 0), space->top, rights);
+	space_add_thread(space, 0);
+	status = tables_run();
+	if (status != ST_OK) {
+		space_abandon(space);
+		return status;
+	}
+	*result = space;
+	return ST_OK;
+}
+
+/* ---- taking apart ---- */
+
+/* See the header. */
+status_t space_destroy(struct space *space)
+{
+	status_t status;
+
+	mmu_add(op_head(OP_DESTROY, 0, space->thread, 0, 0), 0, 0);
+	mmu_add(op_head(OP_RETYPE, 0, space->thread, 0, 1), FRAME_DATA, 0);
+	status = tables_run();
+	if (status != ST_OK)
+		return status;
+	frame_pool_put(space->thread);
+	space->thread = 0;
+	space->id = 0;
+	space->state = SPACE_DYING;
+	account_forget(space);
+	job_drop(space);
+	account_close(space);
+	region_map_release(&space->regions);
+	space->job = (struct job){.kind = JOB_TEARDOWN};
+	return job_begin(space, &status) ? status : ST_OK;
+}
+
+static status_t destroy_port(struct space *space)
+{
+	status_t status;
+
+	if (space->port == 0)
+		return ST_OK;
+	mmu_add(op_head(OP_DESTROY, 0, space->port, 0, 0), 0, 0);
+	mmu_add(op_head(OP_RETYPE, 0, space->port, 0, 1), FRAME_DATA, 0);
+	status = tables_run();
+	if (status != ST_OK)
+		return status;
+	frame_pool_put(space->port);
+	space->port = 0;
+	return ST_OK;
+}
+
+static status_t destroy_space(struct space *space)
+{
+	status_t status;
+
+	mmu_add(op_head(OP_DESTROY, 0, space->frame, 0, 0), 0, 0);
+	mmu_add(op_head(OP_RETYPE, 0, space->frame, 0, 1), FRAME_DATA, 0);
+	mmu_add(op_head(OP_RETYPE, 0, space->top, 0, 1), FRAME_DATA, 0);
+	status = tables_run();
+	if (status != ST_OK)
+		return status;
+	frame_pool_put(space->frame);
+	frame_pool_put(space->top);
+	space_give(space);
+	return ST_OK;
+}
+
+/* See the header. */
+status_t space_teardown_step(struct space *space, bool *done)
+{
+	status_t status = tables_teardown(space);
+
+	if (status == ST_OK && space->state == SPACE_DYING)
+		status = destroy_port(space);
+	if (status == ST_OK && space->state == SPACE_DYING)
+		status = destroy_space(space);
+	*done = status == ST_OK;
+	return status;
+}

@@ -1,0 +1,132 @@
+/*
+ * Spaces: what the pager knows of each address space, and the table of all of them.
+ *
+ * An id is an index into the table and a generation above it, so that a stale one finds nothing.
+ * It is the badge of the space's faults and of its handle to the pager.  A space has one thread.
+ *
+ *	LIVE     has a thread; faults and requests are served
+ *	VICTIM   killed for lack of memory: its thread is stopped and its memory goes; it waits for
+ *	         the request that destroys it
+ *	DYING    destroyed: its id finds it no more; a job takes the rest apart
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_SPACE_H
+#define PAGER_SPACE_H
+
+#include "frame_pool.h"
+#include "job.h"
+#include "mmu.h"
+#include "region.h"
+#include <faultline/call.h>
+#include <faultline/protocol/pager.h>
+
+#define SPACE_INDEX_BITS 13
+#define SPACES_MAX (1u << SPACE_INDEX_BITS)
+#define SPACE_GENERATIONS (1u << (32 - SPACE_INDEX_BITS)) /* ids have 32 bits */
+
+#define USER_SLOT_WORDS ((LAYOUT_USER_LAST_SLOT + 64) / 64)
+
+enum space_state { SPACE_FREE, SPACE_LIVE, SPACE_VICTIM, SPACE_DYING };
+
+struct space {
+	void *free_link;     /* of the slab, while the space is free */
+	uint32_t id;         /* 0: free or dying */
+	uint32_t generation; /* outlives the space: of the next one in this place */
+	uint8_t state;       /* enum space_state */
+	uint8_t class;       /* CLASS_PROGRAM, CLASS_SERVER */
+	bool victim_told;    /* PAGER_VICTIM has named it */
+	uint64_t badge;      /* of the handles minted for it */
+	char name[16];
+
+	/* Kernel objects; 0: none */
+	pfn_t frame, top, thread, message, port;
+	uint64_t used[USER_SLOT_WORDS]; /* user slots of the top-level table that are not empty */
+
+	struct region_node *regions;
+	struct region last;  /* a copy of the region found last; end 0: none */
+	uint64_t brk_start, brk_now; /* 0: no heap */
+
+	/* The account, in pages (account.h) */
+	uint64_t resident, committed, shared, limit;
+
+	uint64_t waiting;    /* token of a fault that waits for the job, or for memory; 0: none */
+	bool waits_for_memory;
+	struct job job;
+	struct space *next, *previous; /* of all spaces that are not free */
+	struct space *job_next;        /* of those with a job */
+	struct pager_space_stat counters;
+};
+
+extern struct space *space_first; /* in the order in which they were made */
+extern uint64_t space_count;
+
+/* Once, before all. */
+MUST_CHECK status_t space_start(void);
+
+/* The space with this id that is not dying, or NULL. */
+struct space *space_find(uint64_t id);
+
+/* The region that holds the address, or NULL.  Good until the next change of any map. */
+static inline const struct region *space_region(struct space *space, uint64_t address)
+{
+	const struct region *region;
+
+	if (address - space->last.start < space->last.end - space->last.start)
+		return &space->last;
+	region = region_map_lookup(space->regions, address);
+	if (region)
+		space->last = *region;
+	return region;
+}
+
+/* After each change of the region map: forget the region found last, keep the account. */
+void space_regions_changed(struct space *space);
+
+/* Room in the table for one more space; to be asked for before space_take(). */
+MUST_CHECK status_t space_reserve(void);
+
+/* A new record: LIVE, with an id, nothing else. */
+struct space *space_take(uint32_t class, uint64_t badge);
+
+/* Its kernel objects are gone: the record is free. */
+void space_give(struct space *space);
+
+/*
+ * Collect the operations that make the thread of a space and its ports and handles: frames are in the
+ * record.  `clone`: the thread to copy, or 0.
+ */
+void space_add_thread(struct space *space, pfn_t clone);
+
+/* The operations that make a space were refused: whatever was made goes, and the record with it. */
+void space_abandon(struct space *space);
+
+/* PAGER_SPACE_CREATE. */
+MUST_CHECK status_t space_create(uint32_t class, uint64_t badge, uint64_t rights, struct space **space);
+
+/* Ends the thread; the memory follows by a job. */
+MUST_CHECK status_t space_destroy(struct space *space);
+
+/* One slice of that job: *done when nothing is left and the record is free. */
+MUST_CHECK status_t space_teardown_step(struct space *space, bool *done);
+
+/* A template for the handles of new programs: slot of the pager's table, rights; 0: none. */
+struct space_template {
+	uint32_t slot, rights;
+};
+extern struct space_template space_templates[];
+
+static inline void space_mark_slot(struct space *space, uint32_t slot)
+{
+	space->used[slot / 64] |= 1ull << (slot % 64);
+}
+
+static inline void space_unmark_slot(struct space *space, uint32_t slot)
+{
+	space->used[slot / 64] &= ~(1ull << (slot % 64));
+}
+
+/* The next run of used slots at or above *slot: *slot and the length, 0 when there is none. */
+uint32_t space_slot_run(const struct space *space, uint32_t *slot);
+
+#endif

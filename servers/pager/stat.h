@@ -1,0 +1,17 @@
+/*
+ * Counters since the start, for PAGER_STAT.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_STAT_H
+#define PAGER_STAT_H
+
+#include <faultline/protocol/pager.h>
+
+/* Those that are counted where things happen; the others are filled in when asked for. */
+extern struct pager_stat pager_counters;
+
+/* Complete it. */
+void stat_fill(struct pager_stat *answer);
+
+#endif

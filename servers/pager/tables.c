@@ -1,0 +1,228 @@
+/*
+ * Paths, runs of operations and their results, the reaper (model and rules: tables.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "tables.h"
+
+#include "stat.h"
+
+#define REAP_RESULTS 256u /* entries cleared by one batch, at most: their results must fit */
+
+/* Tables and message pages waiting for the reaper, linked by frame_info.next. */
+static struct {
+	pfn_t first, last;
+	uint64_t count;
+} orphans;
+
+/* See the header. */
+status_t tables_run(void)
+{
+	status_t status = mmu_run();
+
+	tables_collect(mmu_results, mmu_result_count);
+	return status;
+}
+
+/* See the header. */
+void tables_collect(const uint64_t *results, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		pfn_t pfn = RESULT_PFN(results[i]);
+
+		switch (RESULT_KIND(results[i])) {
+		case RESULT_FRAME:
+			if (mmu_frame(pfn)->type == FRAME_DATA)
+				frame_pool_put(pfn);
+			else
+				tables_orphan(pfn); /* a message page */
+			break;
+		case RESULT_TABLE:
+			tables_orphan(pfn);
+			break;
+		case RESULT_WORD:
+			i++; /* the word itself */
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+/* See the header. */
+void tables_orphan(pfn_t pfn)
+{
+	frame_pool_set_kind(pfn, KIND_ORPHAN);
+	frame_pool.info[pfn].next = 0;
+	if (orphans.count++ == 0)
+		orphans.first = pfn;
+	else
+		frame_pool.info[orphans.last].next = pfn;
+	orphans.last = pfn;
+}
+
+/* See the header. */
+bool tables_orphans_left(void)
+{
+	return orphans.count != 0;
+}
+
+/* See the header. */
+uint64_t tables_orphan_count(void)
+{
+	return orphans.count;
+}
+
+/* The first orphan is empty: back to the queue of free frames. */
+static void orphan_free(void)
+{
+	pfn_t pfn = orphans.first;
+
+	orphans.first = frame_pool.info[pfn].next;
+	orphans.count--;
+	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
+	if (tables_run() == ST_OK)
+		frame_pool_put(pfn);
+}
+
+/* See the header. */
+void tables_reap_step(void)
+{
+	pfn_t pfn = orphans.first;
+	const struct frame *frame = mmu_frame(pfn);
+	status_t status = ST_OK;
+
+	if (frame->type == FRAME_MSG || frame->live == 0) {
+		orphan_free();
+		return;
+	}
+	if (frame->live <= REAP_RESULTS) {
+		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, TABLE_ENTRIES), 0, 0);
+		status = tables_run();
+	} else {
+		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, REAP_RESULTS), 0, 0);
+		status = tables_run();
+		mmu_add(op_head(OP_CLEAR, 0, pfn, REAP_RESULTS, TABLE_ENTRIES - REAP_RESULTS), 0, 0);
+		status = tables_run() == ST_OK ? status : ST_BUSY;
+	}
+	if (status == ST_OK && frame->live == 0)
+		orphan_free();
+}
+
+/* ---- reading ---- */
+
+/* See the header. */
+status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t **entries)
+{
+	status_t status;
+
+	mmu_add(op_head(OP_READ, 0, table, index, count), 0, 0);
+	status = mmu_run();
+	*entries = mmu_results;
+	return status;
+}
+
+/* See the header. */
+void path_from_entries(struct path *path, const struct space *space, uint64_t address,
+		       const uint64_t *entries)
+{
+	pfn_t table = space->top;
+
+	path->address = address;
+	for (uint32_t level = mmu_levels; level > 0; level--) {
+		uint64_t entry = *entries++;
+
+		path->table[level] = table;
+		path->entry[level] = entry;
+		table = entry & PTE_P ? pte_pfn(entry) : 0;
+	}
+}
+
+/* See the header. */
+status_t path_read(struct path *path, const struct space *space, uint64_t address)
+{
+	pfn_t table = space->top;
+
+	path->address = address;
+	for (uint32_t level = mmu_levels; level > 0; level--) {
+		const uint64_t *entries;
+		status_t status;
+
+		path->table[level] = table;
+		path->entry[level] = 0;
+		if (table == 0)
+			continue;
+		status = tables_read(table, level_index(address, level), 1, &entries);
+		if (status != ST_OK)
+			return status;
+		path->entry[level] = entries[0];
+		table = entries[0] & PTE_P ? pte_pfn(entries[0]) : 0;
+	}
+	return ST_OK;
+}
+
+/* ---- owning a path ---- */
+
+/* A new empty table below an empty entry. */
+static void path_add_table(struct space *space, struct path *path, uint32_t level)
+{
+	pfn_t table = frame_pool_take(KIND_TABLE);
+	uint32_t index = level_index(path->address, level);
+
+	mmu_add(op_head(OP_RETYPE, 0, table, 0, 1), (uint64_t)FRAME_L1 + level - 2, 0);
+	mmu_add(op_head(OP_SET, 0, path->table[level], index, 1), pte_make(table, LINK_BITS),
+		path->entry[level]);
+	path->entry[level] = pte_make(table, LINK_BITS);
+	path->table[level - 1] = table;
+	path->entry[level - 1] = 0;
+	if (level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
+		space_mark_slot(space, index);
+}
+
+/*
+ * See the header.  A copy of the shared table takes its place.  The flush is for caches of upper levels that lead to the
+ * old one: it may become another space's own and be changed by it.
+ */
+void path_split_level(struct space *space, struct path *path, uint32_t level)
+{
+	pfn_t table = frame_pool_take(KIND_TABLE);
+
+	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level], level_index(path->address, level), 1),
+		table, path->entry[level]);
+	path->entry[level] = pte_make(table, (path->entry[level] & ~PTE_FRAME) | PTE_W);
+	path->table[level - 1] = table;
+	if (!(path->entry[level - 1] & PTE_SHARED))
+		path->entry[level - 1] &= ~PTE_W;
+	pager_counters.tables_split++;
+	space->counters.tables_split++;
+}
+
+/* The other side of a fork is gone: the entry may be written through again. */
+static void path_raise(struct path *path, uint32_t level)
+{
+	uint64_t entry = path->entry[level];
+
+	mmu_add(op_head(OP_SET, 0, path->table[level], level_index(path->address, level), 1), entry | PTE_W,
+		entry);
+	path->entry[level] = entry | PTE_W;
+}
+
+/* See the header. */
+void path_own(struct space *space, struct path *path, bool write)
+{
+	bool is_split = false;
+
+	for (uint32_t level = mmu_levels; level > 1; level--) {
+		uint64_t entry = path->entry[level];
+
+		if (!(entry & PTE_P)) {
+			path_add_table(space, path, level);
+		} else if (is_split || mmu_frame(pte_pfn(entry))->refs > 1) {
+			path_split_level(space, path, level);
+			is_split = true;
+		} else if (write && !(entry & PTE_W)) {
+			path_raise(path, level);
+		}
+	}
+	path->is_split = is_split;
+}

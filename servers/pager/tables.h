@@ -1,0 +1,99 @@
+/*
+ * Page tables of spaces: paths to pages (tables.c), and what is done to ranges (range.c).
+ *
+ * A path is the chain of tables from the top to the leaf of one address.  Tables below the top may
+ * be shared by spaces (fork); a shared table is never changed.  Rules, for each table entry e and
+ * the table or page c that it names (check.c holds them against the machine):
+ *
+ *	W set in e, and not SHARED   c has no other reference
+ *	c referenced more than once  W is off in all entries that name it
+ *
+ * path_own() makes every table of a path the space's own: it splits shared tables from the top
+ * down, adds missing ones, and, for a write, sets W in entries that lost it by a fork whose other
+ * side is gone.  It collects operations and takes frames, which must have been asked for.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_TABLES_H
+#define PAGER_TABLES_H
+
+#include "space.h"
+
+#define LEVELS_MAX 5
+#define LINK_BITS (PTE_P | PTE_W | PTE_U)
+
+struct path {
+	uint64_t address;
+	pfn_t table[LEVELS_MAX + 1];    /* by level, 1 = the leaf's; 0: not there */
+	uint64_t entry[LEVELS_MAX + 1]; /* by level; as it will be when what is collected has run */
+	bool is_split;                  /* path_own() split the leaf's table: the page has one sharer more */
+};
+
+/* Frames that path_own() takes at most. */
+#define PATH_FRAMES (LEVELS_MAX - 1)
+
+static inline uint64_t level_span(uint32_t level)
+{
+	return 1ull << (PAGE_SHIFT + 9 * (level - 1));
+}
+
+static inline uint32_t level_index(uint64_t address, uint32_t level)
+{
+	return (uint32_t)(address >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
+}
+
+/* The path of a fault, from the entries in its message (from the top down). */
+void path_from_entries(struct path *path, const struct space *space, uint64_t address,
+		       const uint64_t *entries);
+
+/* The same, read from the tables: one batch for each level. */
+MUST_CHECK status_t path_read(struct path *path, const struct space *space, uint64_t address);
+
+/* See above. */
+void path_own(struct space *space, struct path *path, bool write);
+
+/* One step of it: the table below the entry of this level is shared, and is split. */
+void path_split_level(struct space *space, struct path *path, uint32_t level);
+
+/*
+ * Read entries of a table, at most 256: *entries is good until the next operation is added.  Nothing
+ * may have been collected.
+ */
+MUST_CHECK status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t **entries);
+
+/* Run what is collected, and take care of the frames that lost their last reference. */
+MUST_CHECK status_t tables_run(void);
+
+/* Take care of results: frames back to the queue, tables to the reaper. */
+void tables_collect(const uint64_t *results, uint32_t count);
+
+/* Pages present in [start, end). */
+MUST_CHECK status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages);
+
+/*
+ * Take pages away from *cursor on, up to `end`: one run of entries of one table.  Whole tables are
+ * dropped where nothing else lies in their span within [floor, ceiling).  Moves the cursor.
+ * NO_MEMORY: a shared table would have to be split.
+ */
+MUST_CHECK status_t tables_clear_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor,
+				      uint64_t ceiling);
+
+/* Take rights (bits of W, U) away and add NX, from *cursor on: one run of one leaf table. */
+MUST_CHECK status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove,
+					uint64_t add);
+
+/* Frames that one of these steps takes at most. */
+#define STEP_FRAMES PATH_FRAMES
+
+/* Empty the top-level table, whatever is below (the reaper's). */
+MUST_CHECK status_t tables_teardown(struct space *space);
+
+/* Give a table nobody refers to, or a message page, to the reaper. */
+void tables_orphan(pfn_t pfn);
+
+/* Is there work for the reaper?  Do some. */
+bool tables_orphans_left(void);
+void tables_reap_step(void);
+uint64_t tables_orphan_count(void);
+
+#endif
