@@ -1,0 +1,69 @@
+/*
+ * The self-upcall: what a program does about its own exceptions.
+ *
+ * The kernel puts struct upcall at the start of the thread's message page and resumes the thread at
+ * upcall_entry (upcall_entry.asm).  The stack is the end of the same page: the page is present
+ * when the kernel could write to it and is never copy-on-write, so the handler cannot fault even
+ * when memory has run out.
+ *
+ * An exception inside a guarded copy (guarded.asm) makes that copy return -1.  Any other one is
+ * raised again without a handler, so that the process server sees it: the entry is cleared and the
+ * instruction runs once more. Traps leave rip behind their instruction; for these it is moved back.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "posix.h"
+#include <faultline/fault.h>
+
+#define SYSCALL_BYTES	 2u
+#define BREAKPOINT_SHORT 0xccu /* int3; the other form, int 3, has two bytes */
+
+_Static_assert(offsetof(struct registers, r15) == 0 * 8, "upcall_entry pops r15 first");
+_Static_assert(offsetof(struct registers, rbp) == 4 * 8, "upcall_entry pops rbp fifth");
+_Static_assert(offsetof(struct registers, rax) == 14 * 8, "upcall_entry pops rax last");
+_Static_assert(offsetof(struct registers, rip) == 17 * 8, "two words lie between rax and rip");
+_Static_assert(offsetof(struct registers, ss) == 21 * 8, "rip .. ss are as iretq wants them");
+
+extern const uint8_t guarded_begin[], guarded_end[], guarded_fail[];
+void upcall_entry(void);
+struct registers *upcall_handle(struct upcall *upcall);
+
+static bool is_guarded(uint64_t rip)
+{
+	return rip >= (uint64_t)guarded_begin && rip < (uint64_t)guarded_end;
+}
+
+/* Bytes from rip back to the instruction that raised the exception. */
+static uint64_t bytes_to_instruction(uint64_t vector, uint64_t rip)
+{
+	if (vector == VECTOR_FOREIGN_CALL)
+		return SYSCALL_BYTES;
+	if (vector == VECTOR_BREAKPOINT)
+		return *(const uint8_t *)(rip - 1) == BREAKPOINT_SHORT ? 1 : 2;
+	return 0;
+}
+
+/* Called by upcall_entry on the end of the message page; general registers only.  Returns the
+   registers to resume with. */
+struct registers *upcall_handle(struct upcall *upcall)
+{
+	struct registers *registers = &upcall->registers;
+
+	if (is_guarded(registers->rip)) {
+		registers->rip = (uint64_t)guarded_fail;
+		return registers;
+	}
+	registers->rip -= bytes_to_instruction(upcall->vector, registers->rip);
+	(void)kernel_call(CALL_THREAD, THREAD_SELF_UPCALL, 0, 0, 0, 0, 0, NULL);
+	return registers;
+}
+
+/* Sets the handler for the calling thread.  Should the kernel refuse, every exception goes to the
+   process server and bad pointers kill. */
+void upcall_register(void)
+{
+	uint64_t page = (uint64_t)posix_message_page();
+
+	(void)kernel_call(CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_entry, page + PAGE_SIZE,
+		page, 0, 0, NULL);
+}
