@@ -49,6 +49,7 @@ LIBC_READY := $(NEWLIB)/done
 endif
 PROGRAM_FLAGS := $(WARNINGS) $(CODE) $(TARGET) $(HOSTED) -nostdinc -isystem $(LIBC_HEADERS) \
 	-isystem $(OWN_HEADERS) -ffunction-sections -fdata-sections -D_GNU_SOURCE -D__DYNAMIC_REENT__ -Ilib/posix/include -Iinclude -Ilib -Ilib/posix
+COMPILER_LIB := $(shell gcc -print-libgcc-file-name 2>/dev/null) # 128-bit shifts and the like
 LINK := ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
 HOST_FLAGS := $(WARNINGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP \
 	-Itests/host -Iinclude -iquote kernel -Ilib -Iservers/pager
@@ -127,7 +128,7 @@ $(BUILD)/programs/$(1): $$(call objects,program,$(2)) $(BUILD)/libposix.a $(BUIL
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(LINK) --require-defined=_start --gc-sections -T $(BUILD)/lib/posix/program.ld -o $$@ $$(filter %.o,$$^) \
-		--start-group $(BUILD)/libposix.a $(LIBC_LIBS) --end-group
+		--whole-archive $(BUILD)/libposix.a --no-whole-archive --start-group $(LIBC_LIBS) $(COMPILER_LIB) --end-group
 endef
 $(foreach name,$(SERVERS),$(eval $(call server,$(name),$(wildcard servers/$(name)/*.c servers/$(name)/*.asm))))
 $(foreach name,$(PROGRAMS),$(eval $(call program,$(name),$(wildcard programs/$(name).c programs/$(name)/*.c programs/$(name)/*.asm))))
@@ -135,10 +136,10 @@ ifneq ($(wildcard tests/guest/*.c),)
 PROGRAMS += tests
 $(eval $(call program,tests,$(wildcard tests/guest/*.c tests/guest/*.asm)))
 endif
-ifneq ($(wildcard tests/bench/*.c),)
-PROGRAMS += bench
+# Programs of the tests that are not tests themselves.
+PROGRAMS += bench oracle
 $(eval $(call program,bench,$(wildcard tests/bench/*.c)))
-endif
+$(eval $(call program,oracle,$(wildcard tests/oracle/*.c)))
 ifneq ($(wildcard tests/guest/kernel/*.c),)
 SERVERS += kerneltests
 $(eval $(call server,kerneltests,$(wildcard tests/guest/kernel/*.c tests/guest/kernel/*.asm)))

@@ -6,9 +6,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <faultline/layout.h>
 #include "boot.h"
 #include "log.h"
+#include <faultline/layout.h>
 
 #define KIB 1024u
 #define MHZ 1000000u
@@ -53,7 +53,8 @@ static void print_size(uint64_t bytes)
 	static const char units[] = { 'B', 'K', 'M', 'G', 'T' };
 	uint32_t unit = 0;
 
-	while (unit + 1 < sizeof(units) && (bytes >= 100 * KIB || (bytes >= KIB && bytes % KIB == 0))) {
+	while (unit + 1 < sizeof(units) &&
+		(bytes >= 100 * KIB || (bytes >= KIB && bytes % KIB == 0))) {
 		bytes /= KIB;
 		unit++;
 	}
@@ -71,8 +72,8 @@ static void print_memory(void)
 		log_print("  %s\n", kind_name(range->kind));
 	}
 	log_print("  free memory: %lu KiB (%u frames); boot archive %lu KiB\n",
-		  (uint64_t)boot_info.free_frames * (uint64_t)PAGE_SIZE / KIB, boot_info.free_frames,
-		  boot_archive.bytes / KIB);
+		(uint64_t)boot_info.free_frames * (uint64_t)PAGE_SIZE / KIB, boot_info.free_frames,
+		boot_archive.bytes / KIB);
 }
 
 /* Prints what boot_info tells, for people. */
@@ -82,14 +83,15 @@ void banner(void)
 		return;
 	log_print("Faultline, a microkernel on which a page fault is a message\n");
 	log_print("  CPU: %s, %u page-table levels, TSC %lu.%03lu MHz\n", boot_info.cpu_name,
-		  boot_info.levels, boot_info.tsc_hz / MHZ, boot_info.tsc_hz % MHZ / 1000);
+		boot_info.levels, boot_info.tsc_hz / MHZ, boot_info.tsc_hz % MHZ / 1000);
 	print_features("features found", boot_info.features_found);
 	print_features("features used", boot_info.features_used);
 	log_print("  FPU state: %u bytes, components %lx\n", fpu_bytes, fpu_mask);
 	log_print("  boot protocol: %s, command line \"%s\"\n", boot_info.boot_protocol,
-		  boot_info.command_line);
+		boot_info.command_line);
 	print_memory();
-	log_print("  boot time: %lu TSC ticks from kernel entry to the root task (instructions, where "
+	log_print("  boot time: %lu TSC ticks from kernel entry to the root task (instructions, "
+		  "where "
 		  "the emulator counts them so)\n",
-		  boot_info.boot_tsc_root - boot_info.boot_tsc_entry);
+		boot_info.boot_tsc_root - boot_info.boot_tsc_entry);
 }

@@ -12,7 +12,8 @@
 #include "pool.h"
 
 #define HEAD_RESERVED (1ull << 35)
-#define HINTS 3u /* flag bits that hold a FLUSH_* */
+#define HEAD_RARE (HEAD_RESERVED | 0xff00u) /* the reserved bit, and all flags */
+#define HINTS 3u                            /* flag bits that hold a FLUSH_* */
 
 static status_t operation_nop(struct batch *batch, const struct op *op);
 static status_t operation_flush(struct batch *batch, const struct op *op);
@@ -81,21 +82,20 @@ static void batch_flush(const struct batch *batch, uint32_t hint)
 		flush_hinted_all();
 }
 
-static status_t batch_operation(struct batch *batch, const struct op *op)
+/* The rare forms of an operation: hints, unknown bits, objects. */
+static __attribute__((noinline)) status_t batch_operation(struct batch *batch, const struct op *op)
 {
 	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head);
 	status_t status;
 
-	if (unlikely(op->head & HEAD_RESERVED))
+	if (op->head & HEAD_RESERVED)
 		return ST_BAD_ARGUMENT;
 	if (code >= OP_SPACE_CREATE)
 		return code < OP_COUNT ? object_operation(batch, op) : ST_BAD_CALL;
-	if (likely(flags == 0))
-		return operations[code].run(batch, op);
 	if ((flags & ~operations[code].hints) || flags > FLUSH_ALL)
 		return ST_BAD_ARGUMENT;
 	status = operations[code].run(batch, op);
-	if (status == ST_OK || batch->done != 0)
+	if (flags != FLUSH_NONE && (status == ST_OK || batch->done != 0))
 		batch_flush(batch, flags);
 	return status;
 }
@@ -111,25 +111,29 @@ struct frame *batch_frame(const struct batch *batch, pfn_t pfn)
 /* See batch.h. */
 status_t batch_run(struct batch *batch, const struct op *ops, uint32_t count, uint32_t *index)
 {
+	const struct op *op = ops;
 	status_t status = ST_OK;
-	uint32_t i = 0;
 
 	*index = 0;
 	batch->done = 0;
 	if (!batch->pool)
 		return ST_NO_RIGHT;
 	batch->end = ops + count;
+	batch->list_used = 0;
 	batch->tagged = 0;
-	while (i < count) {
-		batch->list_used = 0;
-		status = batch_operation(batch, &ops[i]);
+	for (; op < batch->end; op++) {
+		if (likely(!(op->head & HEAD_RARE) && OP_CODE(op->head) < OP_SPACE_CREATE))
+			status = operations[OP_CODE(op->head)].run(batch, op);
+		else
+			status = batch_operation(batch, op);
 		if (unlikely(status != ST_OK))
 			break;
 		batch->done = 0;
-		i += 1 + batch->list_used;
+		op += batch->list_used;
+		batch->list_used = 0;
 	}
-	if (batch->tagged)
-		pool_table[batch->pool].tag_index = i;
-	*index = i;
+	*index = (uint32_t)(op - ops);
+	if (unlikely(batch->tagged))
+		pool_table[batch->pool].tag_index = *index;
 	return status;
 }

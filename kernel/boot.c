@@ -1,10 +1,10 @@
 /*
  * Reading what the boot loader left: PVH start info or Multiboot2 information, into boot_info.
  *
- * The loader's tables lie anywhere, often in low memory, so all that is needed is copied here, first
- * thing.  Nothing in them is trusted beyond what a sane loader would do: pointers must lie below
- * 4 GiB (that is what the boot page tables map), lengths are bounded, unknown tags and kinds of memory
- * are taken as reserved.
+ * The loader's tables lie anywhere, often in low memory, so all that is needed is copied here,
+ * first thing.  Nothing in them is trusted beyond what a sane loader would do: pointers must lie
+ * below 4 GiB (that is what the boot page tables map), lengths are bounded, unknown tags and kinds
+ * of memory are taken as reserved.
  *
  * The boot archive stays where it is: PVH's only module, Multiboot2's first.
  *
@@ -17,9 +17,9 @@
 #include "ranges.h"
 #include "string.h"
 
-#define PVH_MAGIC 0x336ec578u
+#define PVH_MAGIC	     0x336ec578u
 #define PVH_VERSION_WITH_MAP 1
-#define MULTIBOOT2_MAGIC 0x36d76289u
+#define MULTIBOOT2_MAGIC     0x36d76289u
 
 #define BOOT_MAPPED (4ull << 30)
 
@@ -75,7 +75,7 @@ static const void *loader_memory(uint64_t address, uint64_t bytes)
 {
 	if (address == 0 || address >= BOOT_MAPPED || bytes > BOOT_MAPPED - address)
 		boot_stop("the boot loader's tables point outside the first 4 GiB (%lx, %lu bytes)",
-			  address, bytes);
+			address, bytes);
 	return (const void *)(LAYOUT_DIRECT_MAP + address);
 }
 
@@ -85,7 +85,8 @@ static void add_range(uint64_t start, uint64_t bytes, uint32_t kind)
 		kind = RANGE_RESERVED;
 	if (!ranges_add(&memory_map, start, bytes, kind))
 		boot_stop("the firmware's memory map has more than %u pieces; this kernel cannot "
-			  "use such a machine", MEMORY_MAP_MAX);
+			  "use such a machine",
+			MEMORY_MAP_MAX);
 }
 
 static void set_command_line(const char *text, uint64_t bytes)
@@ -115,14 +116,15 @@ static void pvh_read(uint64_t address)
 	const struct pvh_memory *map;
 
 	set_protocol("PVH");
-	if (start->magic != PVH_MAGIC || start->version < PVH_VERSION_WITH_MAP || !start->memory_map)
+	if (start->magic != PVH_MAGIC || start->version < PVH_VERSION_WITH_MAP ||
+		!start->memory_map)
 		boot_stop("the PVH loader gives no memory map; use QEMU 4.0 or later");
 	map = loader_memory(start->memory_map, (uint64_t)start->memory_entries * sizeof(*map));
 	for (uint32_t i = 0; i < start->memory_entries; i++)
 		add_range(map[i].start, map[i].bytes, map[i].kind);
 	if (start->command_line)
-		set_command_line(loader_memory(start->command_line, 1),
-				 BOOT_MAPPED - start->command_line);
+		set_command_line(
+			loader_memory(start->command_line, 1), BOOT_MAPPED - start->command_line);
 	if (start->module_count) {
 		modules = loader_memory(start->modules, sizeof(*modules));
 		set_archive(modules[0].address, modules[0].bytes);
@@ -189,7 +191,8 @@ static void copy_ranges(void)
 	memcpy(boot_info.ranges, memory_map.ranges, count * sizeof(boot_info.ranges[0]));
 }
 
-/* Copies everything of use out of the loader's tables.  magic: what the loader left in eax, or PVH's own. */
+/* Copies everything of use out of the loader's tables.  magic: what the loader left in eax, or
+   PVH's own. */
 void boot_read(uint32_t magic, uint64_t info_address, uint64_t entry_tsc)
 {
 	boot_info.magic = INFO_MAGIC;
@@ -200,8 +203,7 @@ void boot_read(uint32_t magic, uint64_t info_address, uint64_t entry_tsc)
 	else if (magic == MULTIBOOT2_MAGIC)
 		multiboot2_read(info_address);
 	else
-		boot_stop("started by an unknown boot protocol (eax %x); use QEMU -kernel or GRUB's "
-			  "multiboot2", magic);
+		boot_stop("unknown boot protocol (%x); use QEMU -kernel or GRUB's multiboot2", magic);
 	copy_ranges();
 }
 

@@ -2,7 +2,7 @@
  * Boot: from the loader's tables to the first thread.
  *
  *   start.asm -> kernel_main (main.c):
- *     log_init, boot_read (PVH or Multiboot2 -> boot_info), cpu_init (features, GDT, IDT, TSS, MSRs),
+ *     log_init, boot_read (PVH or Multiboot2 -> boot_info), cpu_init (features, GDT, IDT, TSS),
  *     memory_init (direct map, kernel map W^X, frame table, pools), irq_init, timer_init,
  *     root_load (root task from the archive), banner, sched_start
  *
@@ -21,12 +21,12 @@ struct boot_archive {
 };
 extern struct boot_archive boot_archive;
 
-extern struct info_boot boot_info; /* lives in its own page-aligned frame (KERNEL), shown to the root task */
+extern struct info_boot boot_info; /* in a page of its own; the root task is shown a copy */
 
 void log_init(void);
 void boot_read(uint32_t magic, uint64_t info_address, uint64_t entry_tsc);
-void cpu_init(void);    /* detects, refuses what is required and absent, loads tables, sets CR0/CR4/EFER/syscall MSRs */
-void memory_init(void); /* after it the boot page tables are unused; all free RAM is FREE in POOL_ROOT */
+void cpu_init(void);    /* features; descriptor tables; control bits; MSRs */
+void memory_init(void); /* final page tables; all free RAM is FREE in POOL_ROOT */
 void root_load(void);   /* creates the root task's space and thread, READY */
 void banner(void);
 bool boot_option(const char *word); /* a word of the kernel's command line, see banner.c */

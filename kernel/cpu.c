@@ -4,57 +4,59 @@
  * Features are found by CPUID; what is found and what is used go to boot_info.  Required: long mode
  * and NX (start.asm looked), a local APIC, global pages, SYSCALL.  All else is used where present.
  *
- * Descriptor tables: segments in the order that sysret wants (selectors.h), one TSS whose rsp0 follows
- * the current thread, 256 interrupt gates to the stubs of entry.asm.  Gates of breakpoint and overflow
- * may be called by user code.  Vectors that can come at any instruction have stacks of their own.
+ * Descriptor tables: segments in the order that sysret wants (selectors.h), one TSS whose rsp0
+ * follows the current thread, 256 interrupt gates to the stubs of entry.asm.  Gates of breakpoint
+ * and overflow may be called by user code.  Vectors that can come at any instruction have stacks of
+ * their own.
  *
  * Kernel pages are global (PGE): they are the same in all spaces and never change after boot.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "machine/cpu.h"
-#include <stddef.h>
 #include "log.h"
 #include "machine/selectors.h"
 #include "percpu.h"
 #include "string.h"
+#include <stddef.h>
 
-#define CPUID1_ECX_PCID (1u << 17)
+#define CPUID1_ECX_PCID		(1u << 17)
 #define CPUID1_ECX_TSC_DEADLINE (1u << 24)
-#define CPUID1_ECX_XSAVE (1u << 26)
-#define CPUID1_EDX_APIC (1u << 9)
-#define CPUID1_EDX_PGE (1u << 13)
-#define CPUID7_EBX_FSGSBASE (1u << 0)
-#define CPUID7_EBX_SMEP (1u << 7)
-#define CPUID7_EBX_INVPCID (1u << 10)
-#define CPUID7_EBX_SMAP (1u << 20)
-#define CPUID7_ECX_UMIP (1u << 2)
-#define CPUID7_ECX_LA57 (1u << 16)
-#define CPUIDX_EDX_SYSCALL (1u << 11)
-#define CPUIDX_EDX_NX (1u << 20)
-#define CPUIDX_EDX_GIB_PAGES (1u << 26)
-#define CPUIDX_EDX_RDTSCP (1u << 27)
-#define CPUID_XSAVE_LEAF 0xdu
-#define CPUID_XSAVEOPT (1u << 0) /* leaf 13, subleaf 1, eax */
-#define CPUID_EXTENDED 0x80000000u
+#define CPUID1_ECX_XSAVE	(1u << 26)
+#define CPUID1_EDX_MCE		(1u << 7)
+#define CPUID1_EDX_APIC		(1u << 9)
+#define CPUID1_EDX_PGE		(1u << 13)
+#define CPUID7_EBX_FSGSBASE	(1u << 0)
+#define CPUID7_EBX_SMEP		(1u << 7)
+#define CPUID7_EBX_INVPCID	(1u << 10)
+#define CPUID7_EBX_SMAP		(1u << 20)
+#define CPUID7_ECX_UMIP		(1u << 2)
+#define CPUID7_ECX_LA57		(1u << 16)
+#define CPUIDX_EDX_SYSCALL	(1u << 11)
+#define CPUIDX_EDX_NX		(1u << 20)
+#define CPUIDX_EDX_GIB_PAGES	(1u << 26)
+#define CPUIDX_EDX_RDTSCP	(1u << 27)
+#define CPUID_XSAVE_LEAF	0xdu
+#define CPUID_XSAVEOPT		(1u << 0) /* leaf 13, subleaf 1, eax */
+#define CPUID_EXTENDED		0x80000000u
 #define CPUID_EXTENDED_FEATURES 0x80000001u
-#define CPUID_NAME 0x80000002u /* three leaves of 16 characters */
+#define CPUID_NAME		0x80000002u /* three leaves of 16 characters */
 
 /* State components of XCR0, in groups that are switched on together. */
-#define XCR0_LEGACY 0x3ull
-#define XCR0_AVX 0x4ull
-#define XCR0_AVX512 0xe0ull
-#define XCR0_COMPONENTS 8u
-#define FXSAVE_BYTES 512u
+#define XCR0_LEGACY	 0x3ull
+#define XCR0_AVX	 0x4ull
+#define XCR0_AVX512	 0xe0ull
+#define XCR0_COMPONENTS	 8u
+#define FXSAVE_BYTES	 512u
 #define XSAVE_HEADER_END 576u
 
 #define GATE_INTERRUPT 0x8eu
-#define GATE_USER 0x60u /* DPL 3 */
-#define VECTORS 256u
+#define GATE_USER      0x60u /* DPL 3 */
+#define VECTORS	       256u
 
 #define DESCRIPTOR_TSS 0x89ull /* present, available 64-bit TSS */
 
-/* Features that are known but not used: the kernel has no use for RDTSCP, and layouts are 4-level. */
+/* Known but not used: the kernel has no use for RDTSCP, and layouts have four levels. */
 #define FEATURES_UNUSED (FEATURE_RDTSCP | FEATURE_LA57)
 
 struct gate {
@@ -73,7 +75,7 @@ _Static_assert(sizeof(struct gate) == 16, "hardware's gate");
 _Static_assert(sizeof(struct tss) == 104, "hardware's TSS");
 
 extern const uint64_t vector_entries[VECTORS]; /* entry.asm */
-extern const char syscall_entry[];             /* entry.asm */
+extern const char syscall_entry[];	       /* entry.asm */
 
 struct percpu percpu0;
 uint32_t fpu_bytes = FXSAVE_BYTES;
@@ -120,7 +122,8 @@ static uint32_t features_extended(void)
 	struct cpuid r = cpu_id(CPUID_EXTENDED_FEATURES, 0);
 
 	if (!(r.edx & CPUIDX_EDX_SYSCALL))
-		boot_stop("this CPU has no SYSCALL instruction; use an x86-64 CPU (QEMU: -cpu max)");
+		boot_stop(
+			"this CPU has no SYSCALL instruction; use an x86-64 CPU (QEMU: -cpu max)");
 	return feature(r.edx & CPUIDX_EDX_NX, FEATURE_NX) |
 	       feature(r.edx & CPUIDX_EDX_GIB_PAGES, FEATURE_GIB_PAGES) |
 	       feature(r.edx & CPUIDX_EDX_RDTSCP, FEATURE_RDTSCP);
@@ -219,6 +222,8 @@ static void init_control(void)
 		cr4 |= CR4_OSXSAVE;
 	if (cpu_has(FEATURE_PCID)) /* CR3 holds identifier 0 now, as it must */
 		cr4 |= CR4_PCIDE;
+	if (cpu_id(1, 0).edx & CPUID1_EDX_MCE)
+		cr4 |= CR4_MCE;
 	cpu_write_cr4(cr4);
 	cpu_write_cr0((cpu_read_cr0() & ~(CR0_NW | CR0_CD)) | CR0_WP | CR0_AM);
 	cpu_wrmsr(MSR_EFER, cpu_rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
@@ -289,7 +294,8 @@ static void init_idt(void)
 
 static void init_syscall(void)
 {
-	cpu_wrmsr(MSR_STAR, (uint64_t)SELECTOR_SYSRET_BASE << 48 | (uint64_t)SELECTOR_SYSCALL_BASE << 32);
+	cpu_wrmsr(MSR_STAR,
+		(uint64_t)SELECTOR_SYSRET_BASE << 48 | (uint64_t)SELECTOR_SYSCALL_BASE << 32);
 	cpu_wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	cpu_wrmsr(MSR_CSTAR, 0);
 	cpu_wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT);
@@ -298,7 +304,8 @@ static void init_syscall(void)
 	cpu_wrmsr(MSR_KERNEL_GS_BASE, 0);
 }
 
-/* Detects features, loads descriptor tables, sets control bits and MSRs.  Stops without what is required. */
+/* Detects features, loads descriptor tables, sets control bits and MSRs.  Stops without what is
+   required. */
 void cpu_init(void)
 {
 	find_features();

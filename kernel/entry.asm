@@ -13,6 +13,8 @@
 
 %include "offsets.inc"
 
+%define RFLAGS_KERNEL 2
+
 default rel
 bits 64
 
@@ -134,9 +136,10 @@ vector_common:
 	swapgs
 .from_user:
 	PUSH_GENERAL
-	cld
 	mov rdi, rsp
 	mov rsp, [gs:PERCPU_KERNEL_STACK]
+	push RFLAGS_KERNEL ; the user's DF and AC (which would switch SMAP off) are not the kernel's
+	popfq
 	xor ebp, ebp
 	call kernel_enter_trap
 	jmp sched_resume_next

@@ -140,15 +140,32 @@ static inline status_t entry_can_count(uint64_t entry)
 	return ST_OK;
 }
 
-/* Count a present entry that joins others to the same target (so no translation can be stale). */
-static inline void entry_count_again(uint64_t entry)
+/* Count a present entry that joins others to the same target (so no translation can be stale), in a
+   table without 2 MiB entries. */
+static inline void entry_count_plain(uint64_t entry)
 {
 	struct frame *target = entry_target(entry);
 
-	if (unlikely(entry_is_large(entry)))
-		target->live++;
-	else if (likely(target->type != FRAME_ZERO))
+	if (likely(target->type != FRAME_ZERO))
 		target->refs++;
+}
+
+/* The same in any table. */
+static inline void entry_count_again(uint64_t entry)
+{
+	if (unlikely(entry_is_large(entry)))
+		entry_target(entry)->live++;
+	else
+		entry_count_plain(entry);
+}
+
+/*
+ * Can counting a table's present entries once more be refused at all?  Not when all entries that RAM could
+ * hold are fewer than the limit, and the table has none of the kinds with limits of their own.
+ */
+static inline bool table_counts_may_refuse(const struct frame *table)
+{
+	return (table->flags & FRAME_SPECIAL) || (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
 }
 
 /* Undo entry_count_again. */
@@ -198,6 +215,18 @@ static inline void entry_last_gone(struct batch *batch, struct frame *target)
 	batch_result(batch, (kind << 60) | ((uint64_t)(target->flags & FRAME_DIRTY) << 32) | frame_pfn(target));
 }
 
+/* A present entry is no more, whose target is ZERO or has others. */
+static inline void entry_drop_shared(uint64_t entry)
+{
+	struct frame *target = entry_target(entry);
+
+	if (unlikely(target->type == FRAME_ZERO))
+		return;
+	if (entry & PTE_D)
+		target->flags |= FRAME_DIRTY;
+	target->refs--;
+}
+
 /* A present entry is no more. */
 static inline void entry_drop(struct batch *batch, uint64_t entry)
 {
@@ -224,17 +253,48 @@ static inline uint64_t entry_without_write(uint64_t *place, uint64_t entry)
 	return entry & ~PTE_W;
 }
 
-/* The first entry from `from` on that is not 0, or `end`. */
+static inline bool entries_are_zero(const uint64_t *eight)
+{
+	return !(eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] | eight[7]);
+}
+
+/* The first entry from `from` on that is not 0, or `end`; runs of zeros are taken eight at a time. */
 static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from, uint32_t end)
 {
 	while (from < end && entries[from] == 0) {
-		from++;
-		while (from + 8 <= end &&
-		       !(entries[from] | entries[from + 1] | entries[from + 2] | entries[from + 3] |
-			 entries[from + 4] | entries[from + 5] | entries[from + 6] | entries[from + 7]))
+		if (from % 8 == 0 && from + 8 <= end && entries_are_zero(&entries[from]))
 			from += 8;
+		else
+			from++;
 	}
 	return from;
+}
+
+/*
+ * Copy eight entries of a plain table (table_counts_may_refuse: no): count their targets, take W where it must
+ * go.  The target's eight words are written, or are 0 already.  Returns how many are not 0.
+ */
+static inline uint32_t entries_share(uint64_t *source, uint64_t *target, bool write_zeros)
+{
+	uint32_t used = 0;
+
+	if (entries_are_zero(source)) {
+		for (uint32_t i = 0; i < 8 && write_zeros; i++)
+			target[i] = 0;
+		return 0;
+	}
+#pragma GCC unroll 8
+	for (uint32_t i = 0; i < 8; i++) {
+		uint64_t entry = source[i];
+
+		if (entry & PTE_P) {
+			entry_count_plain(entry);
+			entry = entry_without_write(&source[i], entry);
+		}
+		target[i] = entry;
+		used += entry != 0;
+	}
+	return used;
 }
 
 /* A run of entries of one table: checks of the operation's head. */

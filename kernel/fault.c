@@ -73,7 +73,9 @@ struct thread *fault_raise(struct thread *thread, uint64_t address)
 	thread->fault_address = address;
 	thread->fault_error = thread->registers.error;
 	thread->reason0 = thread->reason1 = 0;
-	if (port)
+	/* Without the user bit the processor itself made the access, for an instruction of user
+	   mode that loads a selector or returns: no page of the thread's is missing. */
+	if (port && (thread->fault_error & FAULT_USER))
 		return ipc_send(thread, port, thread->fault_port.badge, WAIT_FAULT);
 	return exception_raise(thread);
 }

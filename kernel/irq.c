@@ -1,23 +1,23 @@
 /*
  * Interrupt lines of devices: two 8259 controllers, the second behind line 2 of the first.
  *
- * A line is masked from the moment it interrupts until its driver acknowledges it, so the controllers
- * can be told "end of interrupt" at once.  A request that vanishes before it is served shows up as
- * line 7 or 15 without its bit in service: spurious, nothing to deliver.
+ * A line is masked from the moment it interrupts until its driver acknowledges it, so the
+ * controllers can be told "end of interrupt" at once.  A request that vanishes before it is served
+ * shows up as line 7 or 15 without its bit in service: spurious, nothing to deliver.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "irq.h"
-#include <faultline/fault.h>
 #include "machine/cpu.h"
 #include "machine/ports.h"
+#include <faultline/fault.h>
 
-#define ICW1_INIT 0x11         /* edge triggered, cascade, ICW4 follows */
-#define ICW4_8086 0x01
-#define OCW2_END_SPECIFIC 0x60 /* | line */
+#define ICW1_INIT	     0x11 /* edge triggered, cascade, ICW4 follows */
+#define ICW4_8086	     0x01
+#define OCW2_END_SPECIFIC    0x60 /* | line */
 #define OCW3_READ_IN_SERVICE 0x0b
-#define CASCADE_LINE 2
-#define LINES_EACH 8
+#define CASCADE_LINE	     2
+#define LINES_EACH	     8
 
 static uint16_t masked = 0xffff;
 
@@ -39,7 +39,7 @@ void irq_init(void)
 {
 	controller_init(PORT_PIC1, PORT_PIC1_DATA, VECTOR_IRQ, 1 << CASCADE_LINE);
 	controller_init(PORT_PIC2, PORT_PIC2_DATA, VECTOR_IRQ + LINES_EACH, CASCADE_LINE);
-	masked = (uint16_t)~(1u << CASCADE_LINE);
+	masked = (uint16_t) ~(1u << CASCADE_LINE);
 	masks_write();
 }
 
@@ -51,7 +51,7 @@ void irq_mask(uint32_t line)
 
 void irq_unmask(uint32_t line)
 {
-	masked &= (uint16_t)~(1u << line);
+	masked &= (uint16_t) ~(1u << line);
 	masks_write();
 }
 

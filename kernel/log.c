@@ -8,17 +8,17 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "log.h"
-#include <stdarg.h>
-#include <stdbool.h>
 #include "boot.h"
 #include "machine/cpu.h"
 #include "machine/ports.h"
 #include "string.h"
+#include <stdarg.h>
+#include <stdbool.h>
 
-#define STATUS_ROOM 0x20 /* a byte can be written */
-#define STATUS_SENT 0x40 /* everything is on the line */
+#define STATUS_ROOM   0x20 /* a byte can be written */
+#define STATUS_SENT   0x40 /* everything is on the line */
 #define STATUS_ABSENT 0xff
-#define WAIT_LIMIT 1000000u /* reads; a byte takes less than 0.1 ms at 115200 baud */
+#define WAIT_LIMIT    1000000u /* reads; a byte takes less than 0.1 ms at 115200 baud */
 
 static bool serial_present;
 
@@ -119,14 +119,49 @@ static void print_text(const char *text, const struct field *field)
 	print_padded(text, strlen(text), field);
 }
 
+static uint64_t next_unsigned(const struct field *field, va_list *list)
+{
+	return field->is_long ? va_arg(*list, uint64_t) : va_arg(*list, uint32_t);
+}
+
+static void print_argument(char conversion, struct field *field, va_list *list)
+{
+	char letter;
+
+	switch (conversion) {
+	case 's':
+		print_text(va_arg(*list, const char *), field);
+		break;
+	case 'c':
+		letter = (char)va_arg(*list, int);
+		print_padded(&letter, 1, field);
+		break;
+	case 'd':
+		print_signed(field->is_long ? va_arg(*list, int64_t) : va_arg(*list, int), field);
+		break;
+	case 'u':
+		print_number(next_unsigned(field, list), 10, false, field);
+		break;
+	case 'p':
+		log_write("0x", 2);
+		field->is_long = true;
+		print_number(next_unsigned(field, list), 16, false, field);
+		break;
+	case 'x':
+		print_number(next_unsigned(field, list), 16, false, field);
+		break;
+	default:
+		log_write(&conversion, 1);
+	}
+}
+
 /* Prints like log_print, from an argument list. */
 void log_print_list(const char *format, va_list *list)
 {
 	struct field field;
 
-	while (*format) {
+	for (;;) {
 		size_t plain = 0;
-		char letter;
 
 		while (format[plain] && format[plain] != '%')
 			plain++;
@@ -135,38 +170,9 @@ void log_print_list(const char *format, va_list *list)
 		if (!*format)
 			return;
 		format = read_field(format + 1, &field);
-		switch (*format) {
-		case 's':
-			print_text(va_arg(*list, const char *), &field);
-			break;
-		case 'c':
-			letter = (char)va_arg(*list, int);
-			print_padded(&letter, 1, &field);
-			break;
-		case 'd':
-			print_signed(field.is_long ? va_arg(*list, int64_t) : va_arg(*list, int),
-				     &field);
-			break;
-		case 'u':
-			print_number(field.is_long ? va_arg(*list, uint64_t)
-						   : va_arg(*list, uint32_t),
-				     10, false, &field);
-			break;
-		case 'x':
-			print_number(field.is_long ? va_arg(*list, uint64_t)
-						   : va_arg(*list, uint32_t),
-				     16, false, &field);
-			break;
-		case 'p':
-			log_write("0x", 2);
-			print_number((uint64_t)va_arg(*list, void *), 16, false, &field);
-			break;
-		case '%':
-			log_write("%", 1);
-			break;
-		case 0:
+		if (!*format)
 			return;
-		}
+		print_argument(*format, &field, list);
 		format++;
 	}
 }

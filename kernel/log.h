@@ -22,7 +22,7 @@ struct registers;
 /* An exception in the kernel itself: the same, with the registers of that moment. */
 _Noreturn void panic_registers(const struct registers *registers);
 
-/* A condition at boot that no reboot of the same kind will mend: one line, then stop with a failure status. */
+/* The machine cannot boot like this: one line that says what to do, then the end with a failure. */
 _Noreturn void boot_stop(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define ASSERT(condition) \

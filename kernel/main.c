@@ -11,8 +11,9 @@
 _Noreturn void kernel_main(uint32_t magic, uint64_t info_address, uint64_t entry_tsc);
 
 /*
- * Entered from start.asm in long mode with the boot page tables, on the kernel's stack, interrupts off.
- * magic: the boot protocol; info_address: physical, of the loader's tables; entry_tsc: at the first instruction.
+ * Entered from start.asm in long mode with the boot page tables, on the kernel's stack, interrupts
+ * off.  magic: the boot protocol; info_address: physical, of the loader's tables; entry_tsc: at
+ * the first instruction.
  */
 _Noreturn void kernel_main(uint32_t magic, uint64_t info_address, uint64_t entry_tsc)
 {

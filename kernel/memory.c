@@ -13,12 +13,12 @@
  * Frames for tables are taken from the bottom of RAM (above 1 MiB) upwards and never given back, so
  * "taken" is everything below take_next but the archive.
  *
- * The frame table's slot has U = 0 in the top-level entry only: below, its tables say U = 1, so that
- * a space may see it read-only through LAYOUT_VMEMMAP_SLOT, which names the same tables with U = 1 and W = 0.
+ * The frame table's slot has U=0 in the top-level entry only: below, its tables say U=1, so that a
+ * space may see it read-only through LAYOUT_VMEMMAP_SLOT, which names the same tables with U=1 and
+ * W=0.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <faultline/layout.h>
 #include "boot.h"
 #include "frame.h"
 #include "log.h"
@@ -26,23 +26,24 @@
 #include "percpu.h"
 #include "pool.h"
 #include "ranges.h"
+#include <faultline/layout.h>
 
-#define MIB (1ull << 20)
-#define MEMORY_NEEDED_MIB 32u
+#define MIB		    (1ull << 20)
+#define MEMORY_NEEDED_MIB   32u
 #define MEMORY_FIRMWARE_MIB 2u /* of those the firmware may keep this much */
-#define LOW_FRAMES ((pfn_t)(MIB / PAGE_SIZE)) /* firmware may use what lies below */
+#define LOW_FRAMES	    ((pfn_t)(MIB / PAGE_SIZE)) /* firmware may use what lies below */
 
 #define MSR_APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
-#define KERNEL_DATA_BITS (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
+#define KERNEL_DATA_BITS   (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX)
 #define KERNEL_RODATA_BITS (PTE_P | PTE_A | PTE_G | PTE_NX)
-#define KERNEL_TEXT_BITS (PTE_P | PTE_A | PTE_G)
-#define DEVICE_BITS (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX | PTE_PCD | PTE_PWT)
+#define KERNEL_TEXT_BITS   (PTE_P | PTE_A | PTE_G)
+#define DEVICE_BITS	   (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX | PTE_PCD | PTE_PWT)
 /* Not global: the leaves are also seen by user code, in some spaces only. */
 #define FRAME_TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX)
-#define NO_FRAME_BITS (PTE_P | PTE_U | PTE_A | PTE_NX)
+#define NO_FRAME_BITS	 (PTE_P | PTE_U | PTE_A | PTE_NX)
 
-#define FRAMES_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(struct frame)))
+#define FRAMES_PER_PAGE	 ((uint32_t)(PAGE_SIZE / sizeof(struct frame)))
 #define FRAMES_PER_TABLE (FRAMES_PER_PAGE * TABLE_ENTRIES)
 
 extern const char image_start[], text_start[], text_end[], rodata_start[], rodata_end[];
@@ -59,17 +60,15 @@ static pfn_t take_next = LOW_FRAMES; /* the first frame not taken yet */
 static struct frame_run image_run(void)
 {
 	return (struct frame_run){ (pfn_t)((uint64_t)image_start / PAGE_SIZE),
-				   (pfn_t)(((uint64_t)data_end - LAYOUT_KERNEL) / PAGE_SIZE) };
+		(pfn_t)(((uint64_t)data_end - LAYOUT_KERNEL) / PAGE_SIZE) };
 }
 
 static struct frame_run archive_run(void)
 {
 	if (boot_archive.bytes == 0)
 		return (struct frame_run){ 0, 0 };
-	return (struct frame_run){
-		(pfn_t)(boot_archive.address / PAGE_SIZE),
-		(pfn_t)((boot_archive.address + boot_archive.bytes + PAGE_SIZE - 1) / PAGE_SIZE)
-	};
+	return (struct frame_run){ (pfn_t)(boot_archive.address / PAGE_SIZE),
+		(pfn_t)((boot_archive.address + boot_archive.bytes + PAGE_SIZE - 1) / PAGE_SIZE) };
 }
 
 static bool run_has(struct frame_run run, pfn_t pfn)
@@ -92,11 +91,13 @@ static void check_archive(void)
 	if (boot_archive.bytes == 0)
 		return;
 	if (boot_archive.address + boot_archive.bytes < boot_archive.address || !runs_hold(archive))
-		boot_stop("the boot archive lies outside of RAM (%lx, %lu bytes); give the machine more "
-			  "memory", boot_archive.address, boot_archive.bytes);
+		boot_stop("the boot archive lies outside of RAM (%lx, %lu bytes); give the machine "
+			  "more "
+			  "memory",
+			boot_archive.address, boot_archive.bytes);
 	if (archive.first < image.end && archive.end > image.first)
 		boot_stop("the boot loader put the boot archive over the kernel (%lx, %lu bytes)",
-			  boot_archive.address, boot_archive.bytes);
+			boot_archive.address, boot_archive.bytes);
 }
 
 static uint64_t ram_mib(void)
@@ -110,8 +111,10 @@ static uint64_t ram_mib(void)
 
 static void stop_without_memory(void)
 {
-	boot_stop("too little memory: %lu MiB of RAM; this system needs at least %u MiB and room for "
-		  "the boot archive (QEMU: -m 256)", ram_mib(), MEMORY_NEEDED_MIB);
+	boot_stop(
+		"too little memory: %lu MiB of RAM; this system needs at least %u MiB and room for "
+		"the boot archive (QEMU: -m 256)",
+		ram_mib(), MEMORY_NEEDED_MIB);
 }
 
 /* ---- frames and tables ---- */
@@ -195,7 +198,7 @@ static void map_frames(pfn_t first, pfn_t end)
 {
 	if (first < end)
 		map(LAYOUT_DIRECT_MAP + (uint64_t)first * PAGE_SIZE, (uint64_t)first * PAGE_SIZE,
-		    (uint64_t)(end - first) * PAGE_SIZE, KERNEL_DATA_BITS);
+			(uint64_t)(end - first) * PAGE_SIZE, KERNEL_DATA_BITS);
 }
 
 /* The image is left out: it is reached in its own slot only, where its rights are. */
@@ -223,7 +226,8 @@ static void map_kernel(void)
 	map_part(data_start, data_end, KERNEL_DATA_BITS);
 	for (uint32_t i = 0; i < STACK_COUNT; i++)
 		*entry_make((uint64_t)kernel_stacks[i].guard, 1, PTE_P | PTE_W) = 0;
-	map(LAYOUT_KERNEL_WINDOW, cpu_rdmsr(MSR_APIC_BASE) & MSR_APIC_BASE_ADDRESS, PAGE_SIZE, DEVICE_BITS);
+	map(LAYOUT_KERNEL_WINDOW, cpu_rdmsr(MSR_APIC_BASE) & MSR_APIC_BASE_ADDRESS, PAGE_SIZE,
+		DEVICE_BITS);
 }
 
 static void load_tables(void)
@@ -258,7 +262,8 @@ static pfn_t make_empty_table(void)
 static void back_table(pfn_t first)
 {
 	for (pfn_t pfn = first; pfn < first + FRAMES_PER_TABLE; pfn += FRAMES_PER_PAGE) {
-		uint64_t *entry = entry_make((uint64_t)&frame_table[pfn], 1, FRAME_TABLE_BITS & ~PTE_NX);
+		uint64_t *entry =
+			entry_make((uint64_t)&frame_table[pfn], 1, FRAME_TABLE_BITS & ~PTE_NX);
 
 		if (any_ram(pfn, FRAMES_PER_PAGE))
 			*entry = pte_make(take_frame(), FRAME_TABLE_BITS);
@@ -299,7 +304,8 @@ static void set_frames(struct frame_run part, frame_type_t type, uint16_t pool)
 
 static void type_frames(void)
 {
-	set_frames((struct frame_run){ 0, take_next }, FRAME_KERNEL, 0); /* low memory, taken frames */
+	set_frames(
+		(struct frame_run){ 0, take_next }, FRAME_KERNEL, 0); /* low memory, taken frames */
 	set_frames((struct frame_run){ take_next, frame_count }, FRAME_FREE, POOL_ROOT);
 	set_frames(image_run(), FRAME_KERNEL, 0);
 	set_frames(archive_run(), FRAME_DATA, POOL_ROOT);
@@ -314,7 +320,7 @@ static void fill_pool(void)
 			pool_table[POOL_ROOT].frames += frame_table[pfn].pool == POOL_ROOT;
 }
 
-/* Builds the final page tables and the frame table; all RAM that is left becomes the root pool's. */
+/* Builds the final page tables and the frame table; all RAM that is left goes to the root pool. */
 void memory_init(void)
 {
 	run_count = ranges_ram(&memory_map, runs);

@@ -3,8 +3,8 @@
  *
  * The report: what, who (the current thread and its registers), where (backtrace by frame pointers
  * with names), and the last messages.  It trusts nothing: frame pointers are followed only within
- * the kernel's stacks and only upwards, the thread is looked at only if it lies in the direct map, and
- * a panic during a panic ends at once.
+ * the kernel's stacks and only upwards, the thread is looked at only if it lies in the direct map,
+ * and a panic during a panic ends at once.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -79,13 +79,16 @@ static void report_backtrace(uint64_t rip, uint64_t rbp)
 
 static void report_registers(const struct registers *r)
 {
-	log_print("  rip %016lx  rsp %016lx  rflags %lx  cs %lx  ss %lx\n", r->rip, r->rsp, r->rflags,
-		  r->cs, r->ss);
+	log_print("  rip %016lx  rsp %016lx  rflags %lx  cs %lx  ss %lx\n", r->rip, r->rsp,
+		r->rflags, r->cs, r->ss);
 	log_print("  vector %ld  error %lx  cr2 %016lx  cr3 %016lx\n", r->vector, r->error,
-		  cpu_read_cr2(), cpu_read_cr3());
-	log_print("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-	log_print("  rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-	log_print("  r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
+		cpu_read_cr2(), cpu_read_cr3());
+	log_print("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx,
+		r->rdx);
+	log_print("  rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", r->rsi, r->rdi, r->rbp,
+		r->r8);
+	log_print("  r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", r->r9, r->r10, r->r11,
+		r->r12);
 	log_print("  r13 %016lx  r14 %016lx  r15 %016lx\n", r->r13, r->r14, r->r15);
 }
 
@@ -98,23 +101,22 @@ static void report_thread(const struct thread *thread)
 		return;
 	}
 	if (address < LAYOUT_DIRECT_MAP || address % PAGE_SIZE != 0 ||
-	    !frame_get(frame_number(thread))) {
+		!frame_get(frame_number(thread))) {
 		log_print("current thread: damaged pointer %p\n", (const void *)thread);
 		return;
 	}
 	log_print("current thread: frame %x ", frame_number(thread));
 	for (uint32_t i = 0; i < sizeof(thread->name) && thread->name[i]; i++)
 		log_print("%c", thread->name[i]);
-	log_print(", id %lu, state %u, registers when it entered the kernel:\n", thread->id, thread->state);
+	log_print(", id %lu, state %u, registers when it entered the kernel:\n", thread->id,
+		thread->state);
 	report_registers(&thread->registers);
 }
 
 static void report_records(void)
 {
-	static const char *const names[] = {
-		"?", "call", "reply", "fault", "exception", "notify",
-		"switch", "operation", "refused", "interrupt", "upcall"
-	};
+	static const char *const names[] = { "?", "call", "reply", "fault", "exception", "notify",
+		"switch", "operation", "refused", "interrupt", "upcall" };
 	static struct info_record records[RECORD_COUNT];
 	uint32_t count = record_copy(records, RECORD_COUNT);
 
@@ -124,7 +126,7 @@ static void report_records(void)
 		uint32_t kind = r->kind < sizeof(names) / sizeof(names[0]) ? r->kind : 0;
 
 		log_print("  %lu %s label %x from %x to %x words %lx %lx\n", r->tsc, names[kind],
-			  r->label, r->from, r->to, r->word0, r->word1);
+			r->label, r->from, r->to, r->word0, r->word1);
 	}
 }
 
@@ -174,7 +176,7 @@ static void report_begin_plain(const char *format, ...)
 _Noreturn void panic_registers(const struct registers *registers)
 {
 	report_begin_plain("exception %lu in the kernel, at %lx, address %lx", registers->vector,
-			   registers->rip, cpu_read_cr2());
+		registers->rip, cpu_read_cr2());
 	log_print("registers:\n");
 	report_registers(registers);
 	report_end(registers->rip, registers->rbp);

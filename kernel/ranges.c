@@ -8,13 +8,14 @@
  */
 #include "ranges.h"
 #include <faultline/layout.h>
+#include <stddef.h>
 
 #define FRAMES_END (1ull << FRAME_NUMBER_BITS)
 
 /* See ranges.h. */
 bool ranges_add(struct memory_map *map, uint64_t start, uint64_t bytes, uint32_t kind)
 {
-	struct info_range *last = map->count ? &map->ranges[map->count - 1] : 0;
+	struct info_range *last = map->count ? &map->ranges[map->count - 1] : NULL;
 
 	if (bytes > UINT64_MAX - start)
 		bytes = UINT64_MAX - start;
@@ -26,7 +27,8 @@ bool ranges_add(struct memory_map *map, uint64_t start, uint64_t bytes, uint32_t
 	}
 	if (map->count == MEMORY_MAP_MAX)
 		return false;
-	map->ranges[map->count++] = (struct info_range){ .start = start, .bytes = bytes, .kind = kind };
+	map->ranges[map->count++] =
+		(struct info_range){ .start = start, .bytes = bytes, .kind = kind };
 	return true;
 }
 
@@ -41,7 +43,7 @@ static struct frame_run run_inside(const struct info_range *range)
 	uint64_t first = range->start / PAGE_SIZE + (range->start % PAGE_SIZE != 0);
 
 	return (struct frame_run){ frame_clamp(first ? first : 1),
-				   frame_clamp((range->start + range->bytes) / PAGE_SIZE) };
+		frame_clamp((range->start + range->bytes) / PAGE_SIZE) };
 }
 
 /* Frames touched by the range. */
@@ -49,7 +51,8 @@ static struct frame_run run_touched(const struct info_range *range)
 {
 	uint64_t last = range->start + range->bytes - 1;
 
-	return (struct frame_run){ frame_clamp(range->start / PAGE_SIZE), frame_clamp(last / PAGE_SIZE + 1) };
+	return (struct frame_run){ frame_clamp(range->start / PAGE_SIZE),
+		frame_clamp(last / PAGE_SIZE + 1) };
 }
 
 static void run_insert(struct frame_run *runs, uint32_t count, struct frame_run run)

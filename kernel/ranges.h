@@ -30,13 +30,14 @@ struct frame_run {
 /* Each range is a run, or splits one. */
 #define FRAME_RUNS_MAX MEMORY_MAP_MAX
 
-/* Adds a range: empty ones are left out, what lies beyond 64 bits is cut off.  False: the map is full. */
+/* Adds a range: empty ones are left out, what lies beyond 64 bits is cut off.  False: the map is
+   full. */
 bool ranges_add(struct memory_map *map, uint64_t start, uint64_t bytes, uint32_t kind);
 
 /*
  * The frames that are wholly RAM and not touched by any other kind of range, as ascending, disjoint
- * runs that do not touch; frame 0 and frames beyond FRAME_NUMBER_BITS are left out.  `runs` has room
- * for FRAME_RUNS_MAX.  Returns their number.
+ * runs that do not touch; frame 0 and frames beyond FRAME_NUMBER_BITS are left out.  `runs` has
+ * room for FRAME_RUNS_MAX.  Returns their number.
  */
 uint32_t ranges_ram(const struct memory_map *map, struct frame_run *runs);
 

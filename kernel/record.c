@@ -11,7 +11,8 @@ static uint64_t added; /* since boot; the next goes to added % RECORD_COUNT */
 
 _Static_assert((RECORD_COUNT & (RECORD_COUNT - 1)) == 0, "the ring's index is a mask");
 
-void record_add(uint32_t kind, uint32_t label, uint32_t from, uint32_t to, uint64_t word0, uint64_t word1)
+void record_add(
+	uint32_t kind, uint32_t label, uint32_t from, uint32_t to, uint64_t word0, uint64_t word1)
 {
 	ring[added++ % RECORD_COUNT] = (struct info_record){
 		.tsc = cpu_tsc(),

@@ -14,9 +14,6 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <faultline/archive.h>
-#include <faultline/layout.h>
-#include <faultline/protocol/pager.h>
 #include "batch.h"
 #include "boot.h"
 #include "frame.h"
@@ -25,17 +22,21 @@
 #include "object.h"
 #include "pool.h"
 #include "string.h"
+#include <faultline/archive.h>
+#include <faultline/layout.h>
+#include <faultline/protocol/pager.h>
 
 #define ROOT_STACK_BYTES (64 * 1024)
-#define ROOT_PRIORITY 60
-#define ROOT_RIGHTS (SPACE_SEES_FRAMES | SPACE_DEBUG | SPACE_TIMER | SPACE_SHUTDOWN | SPACE_FPU_NONE)
-#define IO_PORT_COUNT 0x10000u
-#define IRQ_LINES_ALL 0xffffu
+#define ROOT_PRIORITY	 60
+#define ROOT_RIGHTS \
+	(SPACE_SEES_FRAMES | SPACE_DEBUG | SPACE_TIMER | SPACE_SHUTDOWN | SPACE_FPU_NONE)
+#define IO_PORT_COUNT  0x10000u
+#define IRQ_LINES_ALL  0xffffu
 #define ELF_HEAD_BYTES 4096u
 
-#define BITS_READ (PTE_P | PTE_U | PTE_NX)
+#define BITS_READ  (PTE_P | PTE_U | PTE_NX)
 #define BITS_WRITE (BITS_READ | PTE_W)
-#define BITS_EXEC (PTE_P | PTE_U)
+#define BITS_EXEC  (PTE_P | PTE_U)
 #define BITS_TABLE (PTE_P | PTE_U | PTE_W)
 
 static const char *const root_names[] = { "init", "sbin/init", "servers/init" };
@@ -54,8 +55,8 @@ static void operate(const char *what, uint64_t head, uint64_t a, uint64_t b)
 	status_t status = batch_run(&batch, &op, 1, &index);
 
 	if (status != ST_OK)
-		panic("root task: %s is refused with status %u (%lx %lx %lx)", what, (uint32_t)status,
-		      head, a, b);
+		panic("root task: %s is refused with status %u (%lx %lx %lx)", what,
+			(uint32_t)status, head, a, b);
 }
 
 /* A frame of the root pool that nobody uses yet. */
@@ -121,7 +122,7 @@ static const uint8_t *archive_memory(void)
 	return (const uint8_t *)(LAYOUT_DIRECT_MAP + boot_archive.address);
 }
 
-/* Walks the whole archive, so that damage anywhere in it is told now and not by some program later. */
+/* Walks the whole archive, so that damage anywhere is told now and not by some program later. */
 static void archive_check(void)
 {
 	struct archive_file file;
@@ -129,22 +130,25 @@ static void archive_check(void)
 	status_t status;
 
 	if (boot_archive.bytes == 0)
-		boot_stop("no boot archive; give one (QEMU: -initrd boot.cpio; GRUB: module2 boot.cpio)");
+		boot_stop("no boot archive; give one (QEMU: -initrd boot.cpio; GRUB: module2 "
+			  "boot.cpio)");
 	do {
 		status = archive_next(archive_memory(), boot_archive.bytes, &offset, &file);
 	} while (status == ST_OK);
 	if (status != ST_NOT_FOUND)
-		boot_stop("the boot archive is damaged at byte %lu of %lu, or is no cpio of type newc; "
-			  "build it again", offset, boot_archive.bytes);
+		boot_stop("the boot archive is damaged at byte %lu of %lu, or is no cpio of type "
+			  "newc; build it again",
+			offset, boot_archive.bytes);
 }
 
 static void find_root(struct archive_file *file)
 {
 	for (uint32_t i = 0; i < sizeof(root_names) / sizeof(root_names[0]); i++)
-		if (archive_find(archive_memory(), boot_archive.bytes, root_names[i], file) == ST_OK)
+		if (archive_find(archive_memory(), boot_archive.bytes, root_names[i], file) ==
+			ST_OK)
 			return;
 	boot_stop("the boot archive holds no root task: neither %s nor %s nor %s", root_names[0],
-		  root_names[1], root_names[2]);
+		root_names[1], root_names[2]);
 }
 
 static uint64_t protection_bits(uint32_t protection)
@@ -155,7 +159,8 @@ static uint64_t protection_bits(uint32_t protection)
 }
 
 /* The part of the file that belongs into the page at `address`. */
-static void fill_page(pfn_t pfn, uint64_t address, const struct elf_segment *segment, const uint8_t *data)
+static void fill_page(
+	pfn_t pfn, uint64_t address, const struct elf_segment *segment, const uint8_t *data)
 {
 	uint64_t file_end = segment->address + segment->file_bytes;
 	uint64_t start = address > segment->address ? address : segment->address;
@@ -163,14 +168,15 @@ static void fill_page(pfn_t pfn, uint64_t address, const struct elf_segment *seg
 
 	if (start < end)
 		memcpy((uint8_t *)frame_memory(pfn) + (start - address),
-		       data + segment->file_offset + (start - segment->address), end - start);
+			data + segment->file_offset + (start - segment->address), end - start);
 }
 
 static void load_segment(const struct elf_segment *segment, const uint8_t *data)
 {
 	uint64_t end = segment->address + segment->memory_bytes;
 
-	for (uint64_t address = segment->address & ~(PAGE_SIZE - 1); address < end; address += PAGE_SIZE) {
+	for (uint64_t address = segment->address & ~(PAGE_SIZE - 1); address < end;
+		address += PAGE_SIZE) {
 		pfn_t pfn = take_page();
 
 		fill_page(pfn, address, segment, data);
@@ -243,10 +249,14 @@ static void make_thread(uint64_t entry)
 
 	memcpy(name, "init", 4);
 	map_page(LAYOUT_MESSAGE, message, BITS_WRITE);
-	operate("creating its thread", op_head(OP_THREAD_CREATE, 0, thread, 0, 1), root_space, ROOT_PRIORITY);
-	operate("naming its thread", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_NAME, 1), name[0], name[1]);
-	operate("its message page", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_MESSAGE, 1), message, 0);
-	operate("its start", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_START, 1), entry, LAYOUT_STACK_TOP);
+	operate("creating its thread", op_head(OP_THREAD_CREATE, 0, thread, 0, 1), root_space,
+		ROOT_PRIORITY);
+	operate("naming its thread", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_NAME, 1),
+		name[0], name[1]);
+	operate("its message page", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_MESSAGE, 1),
+		message, 0);
+	operate("its start", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_START, 1), entry,
+		LAYOUT_STACK_TOP);
 	operate("its argument", op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_ARGUMENTS, 1),
 		INFO_ROOT_ADDRESS, 0);
 	boot_info.root_thread = thread;

@@ -2,9 +2,9 @@
  * The end of the machine.
  *
  * The status goes to port 0xe9 as the line "FAULTLINE-EXIT <status>", which loses nothing even when
- * the emulator ends at once (its exit code cannot carry every status).  Then each known way to end is
- * tried: QEMU's isa-debug-exit, Bochs' shutdown port, ACPI's soft-off of QEMU and of Bochs.  What
- * does not exist ignores the write.
+ * the emulator ends at once (its exit code cannot carry every status).  Then each known way to end
+ * is tried: QEMU's isa-debug-exit, Bochs' shutdown port, ACPI's soft-off of QEMU and of Bochs.
+ * What does not exist ignores the write.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

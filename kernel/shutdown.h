@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define SHUTDOWN_BOOT_FAILED 1 /* boot_stop */
-#define SHUTDOWN_PANIC 2       /* panic */
+#define SHUTDOWN_PANIC	     2 /* panic */
 
 /* Tells the emulator the status, lets the serial port drain, and ends or stops the machine. */
 _Noreturn void machine_shutdown(uint32_t status);

@@ -2,7 +2,8 @@
  * Memory and string functions that compilers expect to find.
  *
  * Words first, then the bytes that are left: a step of `rep` costs as much for a byte as for eight.
- * The empty assembly in the loops keeps compilers from seeing a call of the function itself in them.
+ * The empty assembly in the loops keeps compilers from seeing a call of the function itself in
+ * them.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

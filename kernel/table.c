@@ -139,22 +139,79 @@ static inline status_t table_put(struct batch *batch, const struct table *table,
 	return ST_OK;
 }
 
-/* One entry, if it is as expected. */
-status_t table_op_set(struct batch *batch, const struct op *op)
+/*
+ * The store that most faults end in: a page of DATA of the caller's own pool into a leaf table, over
+ * an absent entry, the same page, the ZERO page, or a page that others map as well.  Wherever a rule asks for more
+ * than a comparison it changes nothing and returns false: table_put() decides.
+ */
+static inline bool put_plain(const struct batch *batch, struct frame *table, uint64_t *entry, uint64_t old,
+			     uint64_t value)
+{
+	struct frame *target, *before;
+
+	if ((value & (~ENTRY_LEAF | PTE_P)) != PTE_P || pte_pfn(value) >= frame_count)
+		return false;
+	target = entry_target(value);
+	if (target->type != FRAME_DATA || target->pool != batch->pool || target->refs >= frame_refs_limit)
+		return false;
+	if (likely(!(old & PTE_P))) {
+		if (target->refs == 0 && target->epoch == flush_epoch)
+			return false;
+		target->refs++;
+		if (old == 0)
+			table->live++;
+		*entry = value; /* absent so far: hardware does not touch it */
+		return true;
+	}
+	before = entry_target(old);
+	if (before == target) {
+		put_same_target(entry, value);
+		return true;
+	}
+	if (before->refs == 1 || (target->refs == 0 && target->epoch == flush_epoch))
+		return false;
+	target->refs++;
+	entry_drop_shared(__atomic_exchange_n(entry, value, __ATOMIC_RELAXED));
+	return true;
+}
+
+/* One entry, if it is as expected: any table, any entry. */
+static __attribute__((noinline)) status_t set_checked(struct batch *batch, const struct op *op)
 {
 	uint32_t index = OP_INDEX(op->head);
 	struct table table;
 	uint64_t old;
 	status_t status = table_open(batch, OP_PFN(op->head), index, 1, &table);
 
-	if (unlikely(status != ST_OK))
+	if (status != ST_OK)
 		return status;
-	if (unlikely(!batch_take_work(batch, 1)))
+	if (!batch_take_work(batch, 1))
 		return ST_MORE;
 	old = table.entries[index];
-	if (unlikely(entry_difference(old, op->b) != 0))
+	if (entry_difference(old, op->b) != 0)
 		return ST_MISMATCH;
 	return table_put(batch, &table, &table.entries[index], old, op->a);
+}
+
+/* One entry, if it is as expected. */
+status_t table_op_set(struct batch *batch, const struct op *op)
+{
+	pfn_t pfn = OP_PFN(op->head);
+	struct frame *table;
+	uint64_t *entry, old;
+
+	if (unlikely(pfn >= frame_count))
+		return ST_BAD_FRAME;
+	table = &frame_table[pfn];
+	entry = (uint64_t *)frame_memory(pfn) + OP_INDEX(op->head);
+	if (likely(table->type == FRAME_L1 && table->pool == batch->pool && batch->work_left != 0)) {
+		old = *entry;
+		if (likely(old == op->b) && put_plain(batch, table, entry, old, op->a)) {
+			batch->work_left--;
+			return ST_OK;
+		}
+	}
+	return set_checked(batch, op);
 }
 
 /* The frame number for entry i: two to a word. */
@@ -172,12 +229,15 @@ static status_t fill_entries(struct batch *batch, const struct op *op, const str
 
 	for (uint32_t i = 0; i < count; i++, entry++) {
 		pfn_t pfn = fill_list(list, i);
-		uint64_t old = *entry;
+		uint64_t old = *entry, value;
 
 		batch->done = i;
 		if (pfn == 0 || entry_difference(old, op->b) != 0)
 			continue;
-		status = table_put(batch, &run->table, entry, old, pte_make(pfn, op->a));
+		value = pte_make(pfn, op->a);
+		if (likely(run->table.level == 1 && put_plain(batch, run->table.frame, entry, old, value)))
+			continue;
+		status = table_put(batch, &run->table, entry, old, value);
 		if (unlikely(status != ST_OK))
 			return status;
 	}

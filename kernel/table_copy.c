@@ -79,35 +79,54 @@ static status_t transfer_status(struct batch *batch, const struct transfer *tran
 	return transfer->count == transfer->wanted ? ST_OK : ST_MORE;
 }
 
+/* Each entry with all checks.  Returns how many are done; *status says why it stopped, *copied what came. */
+static uint32_t copy_checked(const struct transfer *transfer, uint32_t from, uint32_t *copied, status_t *status)
+{
+	uint32_t i = entries_skip_zero(transfer->source, from, transfer->count);
+
+	for (; i < transfer->count; i = entries_skip_zero(transfer->source, i + 1, transfer->count)) {
+		uint64_t entry = transfer->source[i];
+
+		if (entry & PTE_P) {
+			*status = entry_can_count(entry);
+			if (*status != ST_OK)
+				break;
+			entry_count_again(entry);
+			entry = entry_without_write(&transfer->source[i], entry);
+		}
+		transfer->target[i] = entry;
+		(*copied)++;
+	}
+	return i;
+}
+
+/* Eights of a plain table, until all its entries are met.  Returns how many are done. */
+static uint32_t copy_plain(const struct transfer *transfer, uint32_t *copied)
+{
+	uint32_t live = transfer->from.frame->live, i;
+
+	for (i = 0; i + 8 <= transfer->count; i += 8) {
+		if (*copied == live)
+			return transfer->count;
+		*copied += entries_share(&transfer->source[i], &transfer->target[i], false);
+	}
+	return i;
+}
+
 /* Copy a run; both sides lose W unless SHARED. */
 status_t table_op_copy(struct batch *batch, const struct op *op)
 {
 	struct transfer transfer;
-	uint32_t copied = 0, rest, i;
+	uint32_t copied = 0, done = 0;
 	status_t status = transfer_open(batch, op, &transfer);
 
 	if (status != ST_OK)
 		return status;
-	rest = transfer.from.frame->live;
-	for (i = 0; rest != 0; i++, rest--) {
-		uint64_t entry;
-
-		i = entries_skip_zero(transfer.source, i, transfer.count);
-		if (i == transfer.count)
-			break;
-		entry = transfer.source[i];
-		if (likely(entry & PTE_P)) {
-			status = entry_can_count(entry);
-			if (unlikely(status != ST_OK))
-				break;
-			entry_count_again(entry);
-			entry = entry_without_write(&transfer.source[i], entry);
-		}
-		transfer.target[i] = entry;
-		copied++;
-	}
+	if (likely(!table_counts_may_refuse(transfer.from.frame)))
+		done = copy_plain(&transfer, &copied);
+	done = copy_checked(&transfer, done, &copied, &status);
 	transfer_close(&transfer, copied);
-	batch->done = i;
+	batch->done = done;
 	return status == ST_OK ? transfer_status(batch, &transfer) : status;
 }
 

@@ -19,12 +19,6 @@
 #include "entry.h"
 #include "percpu.h"
 
-/* Can counts reach their limits at all?  Not when all entries that RAM could hold are fewer. */
-static inline bool split_must_look(const struct frame *table)
-{
-	return (table->flags & FRAME_SPECIAL) || (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
-}
-
 /* Count all targets once more, or none: a target may stand in several entries. */
 static status_t split_count(const uint64_t *entries)
 {
@@ -71,26 +65,24 @@ static status_t split_check(const struct batch *batch, const struct op *op, cons
 	return split_check_fresh(batch, op->a);
 }
 
-/* Write the fresh table, and take W from the old one. */
-static inline void split_copy(uint64_t *source, uint64_t *target, uint32_t live, bool counts)
+/* Write the fresh table, and take W from the old one, whose targets are counted already. */
+static void split_copy_counted(uint64_t *source, uint64_t *fresh)
+{
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
+		uint64_t entry = source[i];
+
+		fresh[i] = entry & PTE_P ? entry_without_write(&source[i], entry) : entry;
+	}
+}
+
+/* Write the fresh table, take W from the old one, count the targets; `live` entries are not 0. */
+static void split_copy(uint64_t *source, uint64_t *fresh, uint32_t live)
 {
 	uint32_t i = 0;
 
-	for (; live != 0; live--, i++) {
-		uint32_t used = entries_skip_zero(source, i, TABLE_ENTRIES);
-		uint64_t entry = source[used];
-
-		if (used != i)
-			memory_fill_words(&target[i], 0, used - i);
-		i = used;
-		if (likely(entry & PTE_P)) {
-			if (counts)
-				entry_count_again(entry);
-			entry = entry_without_write(&source[i], entry);
-		}
-		target[i] = entry;
-	}
-	memory_fill_words(&target[i], 0, TABLE_ENTRIES - i);
+	for (; live != 0 && i < TABLE_ENTRIES; i += 8)
+		live -= entries_share(&source[i], &fresh[i], true);
+	memory_fill_words(&fresh[i], 0, TABLE_ENTRIES - i);
 }
 
 /* Everything is checked: `fresh` takes the place of the table that `entry` names. */
@@ -101,9 +93,9 @@ static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn, bool count
 	if (unlikely(fresh->epoch == flush_epoch))
 		flush_everything();
 	if (unlikely(counted))
-		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live, false);
+		split_copy_counted(frame_memory(pte_pfn(entry)), frame_memory(pfn));
 	else
-		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live, true);
+		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live);
 	fresh->type = old->type;
 	fresh->flags = old->flags & FRAME_SPECIAL;
 	fresh->live = old->live;
@@ -132,7 +124,7 @@ status_t table_op_split(struct batch *batch, const struct op *op)
 		return status;
 	if (unlikely(!batch_take_work(batch, TABLE_ENTRIES)))
 		return ST_MORE;
-	counted = split_must_look(entry_target(entry));
+	counted = table_counts_may_refuse(entry_target(entry));
 	if (unlikely(counted))
 		status = split_count(frame_memory(pte_pfn(entry)));
 	if (status == ST_OK)

@@ -14,8 +14,9 @@
 
 void timer_init(void);                 /* calibrates; fills boot_info.tsc_hz */
 uint64_t timer_now(void);              /* nanoseconds since boot */
-void timer_arm(uint64_t nanoseconds);  /* absolute; VECTOR_TIMER once, then or soon after; UINT64_MAX: disarm.
-                                          Cheap when unchanged.  A time seconds away may come early: compare, arm again. */
+/* VECTOR_TIMER once, at that time or soon after; UINT64_MAX: disarm.  Cheap when unchanged.  What
+   is seconds away may come early: compare with timer_now, arm again. */
+void timer_arm(uint64_t nanoseconds);
 void timer_acknowledge(void);          /* end of interrupt */
 
 #endif

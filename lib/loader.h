@@ -18,11 +18,11 @@
 #ifndef LIB_LOADER_H
 #define LIB_LOADER_H
 
-#include <stddef.h>
-#include <stdint.h>
 #include <faultline/archive.h>
 #include <faultline/call.h>
 #include <faultline/status.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Types of auxiliary vector entries, as the System V ABI numbers them. */
 enum { AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_ENTRY = 9 };
@@ -49,16 +49,16 @@ struct loader_stack {
 status_t loader_strings_count(const char *text, uint32_t bytes, uint32_t *count) MUST_CHECK;
 
 /* Fills in the stack.  BAD_ARGUMENT when the strings are not as many as said, LIMIT when too long. */
-status_t loader_stack_build(struct loader_stack *stack, uint64_t top, const struct loader_strings *strings,
-			    const struct elf_image *image) MUST_CHECK;
+status_t loader_stack_build(struct loader_stack *stack, uint64_t top,
+	const struct loader_strings *strings, const struct elf_image *image) MUST_CHECK;
 
 struct loader_program {
-	handle_t pager;    /* with BADGE_SYSTEM */
+	handle_t pager; /* with BADGE_SYSTEM */
 	uint64_t space;
-	uint64_t object;   /* the file */
+	uint64_t object; /* the file */
 	uint64_t object_bytes;
 	uint64_t stack_limit; /* bytes the stack may grow to */
-	const char *name;  /* shown by `maps` and reports */
+	const char *name;     /* shown by `maps` and reports */
 	struct loader_strings strings;
 	uint8_t *stack_buffer; /* 16-byte aligned, LOADER_STACK_MAX bytes, used during the call */
 };
@@ -68,7 +68,9 @@ struct loader_start {
 
 /* Builds the space; then loader_run starts it.  *why = a sentence when the file is no program (else NULL).
    Uses the message page: the strings must lie elsewhere. */
-status_t loader_load(const struct loader_program *program, struct loader_start *start, const char **why) MUST_CHECK;
-status_t loader_run(const struct loader_program *program, const struct loader_start *start, uint64_t argument) MUST_CHECK;
+status_t loader_load(const struct loader_program *program, struct loader_start *start,
+	const char **why) MUST_CHECK;
+status_t loader_run(const struct loader_program *program, const struct loader_start *start,
+	uint64_t argument) MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@
 #include <faultline/layout.h>
 
 #define ELF_HEADER_ENTRY_BYTES 56u /* one program header of ELF64 */
-#define STACK_ALIGN 16u
+#define STACK_ALIGN	       16u
 
 /* See the header. */
 status_t loader_strings_count(const char *text, uint32_t bytes, uint32_t *count)
@@ -57,10 +57,11 @@ static void put_auxiliary(uint64_t *word, const struct elf_image *image)
 #define AUXILIARY_WORDS 12u
 
 /* See the header. */
-status_t loader_stack_build(struct loader_stack *stack, uint64_t top, const struct loader_strings *strings,
-			    const struct elf_image *image)
+status_t loader_stack_build(struct loader_stack *stack, uint64_t top,
+	const struct loader_strings *strings, const struct elf_image *image)
 {
-	uint32_t count, words, string_room = (strings->bytes + STACK_ALIGN - 1) & ~(STACK_ALIGN - 1);
+	uint32_t count, words,
+		string_room = (strings->bytes + STACK_ALIGN - 1) & ~(STACK_ALIGN - 1);
 	const char *text = strings->text;
 	uint64_t address, *word;
 	status_t status;

@@ -6,17 +6,19 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "percpu.h"
+#include "thread.h"
 #include <faultline/call.h>
 #include <faultline/fault.h>
 #include <faultline/frame.h>
 #include <faultline/layout.h>
 #include <machine/cpu.h>
 #include <machine/selectors.h>
-#include "percpu.h"
-#include "thread.h"
 
-#define CONSTANT(name, value) __asm__ volatile(".ascii \"-> " #name " %0\"" : : "i"((int64_t)(value)))
-#define VALUE(name) __asm__ volatile(".ascii \"-> " #name " %0\"" : : "i"((int64_t)(name)))
+#define CONSTANT(name, value) \
+	__asm__ volatile(".ascii \"-> " #name " %0\"" : : "i"((int64_t)(value)))
+#define VALUE(name) \
+	__asm__ volatile(".ascii \"-> " #name " %0\"" : : "i"((int64_t)(name)))
 #define REGISTER(NAME, field) CONSTANT(REGISTERS_##NAME, offsetof(struct registers, field))
 
 void offsets_registers(void);

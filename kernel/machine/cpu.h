@@ -6,19 +6,19 @@
 #ifndef KERNEL_MACHINE_CPU_H
 #define KERNEL_MACHINE_CPU_H
 
+#include "boot.h"
 #include <faultline/layout.h>
 #include <stdint.h>
-#include "boot.h"
 
-#define MSR_APIC_BASE 0x1bu
-#define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_EFER 0xc0000080u
-#define MSR_STAR 0xc0000081u
-#define MSR_LSTAR 0xc0000082u
-#define MSR_CSTAR 0xc0000083u
-#define MSR_FMASK 0xc0000084u
-#define MSR_FS_BASE 0xc0000100u
-#define MSR_GS_BASE 0xc0000101u
+#define MSR_APIC_BASE	   0x1bu
+#define MSR_TSC_DEADLINE   0x6e0u
+#define MSR_EFER	   0xc0000080u
+#define MSR_STAR	   0xc0000081u
+#define MSR_LSTAR	   0xc0000082u
+#define MSR_CSTAR	   0xc0000083u
+#define MSR_FMASK	   0xc0000084u
+#define MSR_FS_BASE	   0xc0000100u
+#define MSR_GS_BASE	   0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u /* the one that swapgs brings */
 
 #define EFER_SCE (1ull << 0)
@@ -33,23 +33,24 @@
 #define CR0_NW (1ull << 29)
 #define CR0_CD (1ull << 30)
 
-#define CR4_PAE (1ull << 5)
-#define CR4_PGE (1ull << 7)
-#define CR4_OSFXSR (1ull << 9)
+#define CR4_PAE	       (1ull << 5)
+#define CR4_MCE	       (1ull << 6) /* machine checks are told, not a reset */
+#define CR4_PGE	       (1ull << 7)
+#define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
-#define CR4_UMIP (1ull << 11)
-#define CR4_FSGSBASE (1ull << 16)
-#define CR4_PCIDE (1ull << 17)
-#define CR4_OSXSAVE (1ull << 18)
-#define CR4_SMEP (1ull << 20)
-#define CR4_SMAP (1ull << 21)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_FSGSBASE   (1ull << 16)
+#define CR4_PCIDE      (1ull << 17)
+#define CR4_OSXSAVE    (1ull << 18)
+#define CR4_SMEP       (1ull << 20)
+#define CR4_SMAP       (1ull << 21)
 
 #define RFLAGS_FIXED (1ull << 1) /* always set */
-#define RFLAGS_TF (1ull << 8)
-#define RFLAGS_IF (1ull << 9)
-#define RFLAGS_DF (1ull << 10)
-#define RFLAGS_NT (1ull << 14)
-#define RFLAGS_AC (1ull << 18)
+#define RFLAGS_TF    (1ull << 8)
+#define RFLAGS_IF    (1ull << 9)
+#define RFLAGS_DF    (1ull << 10)
+#define RFLAGS_NT    (1ull << 14)
+#define RFLAGS_AC    (1ull << 18)
 
 /*
  * The kernel's stacks, each with a page below it that is not mapped: number 0 for everything,
@@ -128,10 +129,11 @@ static inline uint64_t cpu_rdmsr(uint32_t msr)
 
 static inline void cpu_wrmsr(uint32_t msr, uint64_t value)
 {
-	__asm__ volatile("wrmsr"
-			 :
-			 : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-			 : "memory");
+	__asm__ volatile(
+		"wrmsr"
+		:
+		: "c"(msr), "a"((uint32_t)(value & UINT32_MAX)), "d"((uint32_t)(value >> 32))
+		: "memory");
 }
 
 static inline uint64_t cpu_tsc(void)
@@ -253,7 +255,7 @@ static inline void cpu_write_user_gs_base(uint64_t value)
 
 /* A save area as a thread finds it that never used the FPU. */
 #define FPU_CONTROL_WORD 0x37fu
-#define FPU_MXCSR 0x1f80u
+#define FPU_MXCSR	 0x1f80u
 #define FPU_MXCSR_OFFSET 24
 static inline void cpu_fpu_init(uint8_t *area)
 {

@@ -1,22 +1,22 @@
 /*
  * Reading a cpio archive of type "newc" (or "crc", the same with a checksum that is not looked at).
  *
- * Each file: a header of 110 characters (magic and 13 numbers of 8 hexadecimal digits), the name with
- * its NUL, padding to 4 bytes, the data, padding to 4 bytes; counted from the archive's start.  The
- * file "TRAILER!!!" is the end.  An archive that ends without it is damaged.
+ * Each file: a header of 110 characters (magic and 13 numbers of 8 hexadecimal digits), the name
+ * with its NUL, padding to 4 bytes, the data, padding to 4 bytes; counted from the archive's
+ * start.  The file "TRAILER!!!" is the end.  An archive that ends without it is damaged.
  *
- * All sums are of 32-bit numbers and an offset inside the archive in 64 bits, and every end is compared
- * with the archive's before anything there is read.
+ * All sums are of 32-bit numbers and an offset inside the archive in 64 bits, and every end is
+ * compared with the archive's before anything there is read.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include <faultline/archive.h>
 
 #define HEADER_BYTES 110u
-#define MAGIC_BYTES 6u
+#define MAGIC_BYTES  6u
 #define FIELD_DIGITS 8u
-#define ALIGNMENT 4u
-#define ARCHIVE_MAX (1ull << 62) /* far beyond any memory: sums below cannot overflow */
+#define ALIGNMENT    4u
+#define ARCHIVE_MAX  (1ull << 62) /* far beyond any memory: sums below cannot overflow */
 
 enum { FIELD_MODE = 1, FIELD_FILE_BYTES = 6, FIELD_NAME_BYTES = 11 };
 
@@ -88,17 +88,19 @@ static const char *skip_dot(const char *name)
 }
 
 /* See archive.h. */
-status_t archive_next(const void *archive, uint64_t archive_bytes, uint64_t *offset, struct archive_file *file)
+status_t archive_next(
+	const void *archive, uint64_t archive_bytes, uint64_t *offset, struct archive_file *file)
 {
 	uint64_t at = *offset, name_at, data_at;
-	const char *header = (const char *)archive + at, *name;
+	const char *header, *name;
 	uint32_t name_bytes, file_bytes, mode;
 
 	if (archive_bytes > ARCHIVE_MAX || at > archive_bytes || archive_bytes - at < HEADER_BYTES)
 		return ST_BAD_FORMAT;
+	header = (const char *)archive + at;
 	if (!is_magic(header) || !read_field(header, FIELD_MODE, &mode) ||
-	    !read_field(header, FIELD_FILE_BYTES, &file_bytes) ||
-	    !read_field(header, FIELD_NAME_BYTES, &name_bytes))
+		!read_field(header, FIELD_FILE_BYTES, &file_bytes) ||
+		!read_field(header, FIELD_NAME_BYTES, &name_bytes))
 		return ST_BAD_FORMAT;
 	name_at = at + HEADER_BYTES;
 	name = header + HEADER_BYTES;
@@ -120,7 +122,8 @@ status_t archive_next(const void *archive, uint64_t archive_bytes, uint64_t *off
 }
 
 /* See archive.h. */
-status_t archive_find(const void *archive, uint64_t archive_bytes, const char *name, struct archive_file *file)
+status_t archive_find(
+	const void *archive, uint64_t archive_bytes, const char *name, struct archive_file *file)
 {
 	struct archive_file here;
 	uint64_t offset = 0;

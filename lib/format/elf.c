@@ -3,11 +3,11 @@
  *
  * What comes out can be loaded without another look: every range lies where it must, no sum
  * overflows, segments ascend, no two share a page, none is writable and executable.  What a program
- * that was linked for this system never has (a dynamic loader, positions still to be chosen) is refused
- * with a reason.
+ * that was linked for this system never has (a dynamic loader, positions still to be chosen) is
+ * refused with a reason.
  *
- * The file is copied field by field by fixed offsets through memory copies of the structures, so the
- * head may have any alignment.
+ * The file is copied field by field by fixed offsets through memory copies of the structures, so
+ * the head may have any alignment.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -34,11 +34,11 @@ struct elf_program_header {
 _Static_assert(sizeof(struct elf_header) == 64, "ELF64's header");
 _Static_assert(sizeof(struct elf_program_header) == 56, "ELF64's program header");
 
-#define CLASS_64 2
-#define DATA_LITTLE 1
+#define CLASS_64	2
+#define DATA_LITTLE	1
 #define VERSION_CURRENT 1
 #define TYPE_EXECUTABLE 2
-#define MACHINE_X86_64 62
+#define MACHINE_X86_64	62
 
 enum { TYPE_LOAD = 1, TYPE_INTERPRETER = 3, TYPE_TLS = 7 };
 enum { FLAG_EXEC = 1, FLAG_WRITE = 2, FLAG_READ = 4 };
@@ -82,7 +82,8 @@ static status_t read_header(struct elf_file *file, struct elf_header *header)
 	for (uint32_t i = 0; i < sizeof(magic); i++)
 		if (header->magic[i] != magic[i])
 			return refuse(file, "no ELF file");
-	if (header->class != CLASS_64 || header->data != DATA_LITTLE || header->machine != MACHINE_X86_64)
+	if (header->class != CLASS_64 || header->data != DATA_LITTLE ||
+		header->machine != MACHINE_X86_64)
 		return refuse(file, "not for x86-64");
 	if (header->ident_version != VERSION_CURRENT || header->version != VERSION_CURRENT)
 		return refuse(file, "unknown version of ELF");
@@ -92,15 +93,17 @@ static status_t read_header(struct elf_file *file, struct elf_header *header)
 		return refuse(file, "program headers of unknown size");
 	if (header->program_headers == 0 || header->program_headers > HEADERS_MAX)
 		return refuse(file, "no program headers, or too many");
-	if (!fits(header->headers_offset, (uint64_t)header->program_headers * sizeof(struct elf_program_header),
-		  file->head_bytes))
+	if (!fits(header->headers_offset,
+		    (uint64_t)header->program_headers * sizeof(struct elf_program_header),
+		    file->head_bytes))
 		return refuse(file, "program headers outside the start of the file");
 	return ST_OK;
 }
 
 static uint32_t protection_of(uint32_t flags)
 {
-	return (flags & FLAG_READ ? (uint32_t)MAP_READ : 0) | (flags & FLAG_WRITE ? (uint32_t)MAP_WRITE : 0) |
+	return (flags & FLAG_READ ? (uint32_t)MAP_READ : 0) |
+	       (flags & FLAG_WRITE ? (uint32_t)MAP_WRITE : 0) |
 	       (flags & FLAG_EXEC ? (uint32_t)MAP_EXEC : 0);
 }
 
@@ -115,7 +118,8 @@ static status_t check_load(struct elf_file *file, const struct elf_program_heade
 		return refuse(file, "a segment has more bytes in the file than in memory");
 	if (!fits(load->offset, load->file_bytes, file->file_bytes))
 		return refuse(file, "a segment lies outside the file");
-	if (load->address < LAYOUT_USER_MIN || !fits(load->address, load->memory_bytes, LAYOUT_USER_END))
+	if (load->address < LAYOUT_USER_MIN ||
+		!fits(load->address, load->memory_bytes, LAYOUT_USER_END))
 		return refuse(file, "a segment lies outside the addresses of programs");
 	if (load->offset % PAGE_SIZE != load->address % PAGE_SIZE)
 		return refuse(file, "a segment is not congruent to its place in the file");
@@ -126,19 +130,21 @@ static status_t check_load(struct elf_file *file, const struct elf_program_heade
 	return ST_OK;
 }
 
-static status_t add_load(struct elf_file *file, const struct elf_program_header *load, struct elf_image *image)
+static status_t add_load(
+	struct elf_file *file, const struct elf_program_header *load, struct elf_image *image)
 {
 	const struct elf_segment *last;
 	status_t status;
 
 	if (load->memory_bytes == 0)
-		return load->file_bytes ? refuse(file, "a segment without memory has bytes") : ST_OK;
+		return load->file_bytes ? refuse(file, "a segment without memory has bytes")
+					: ST_OK;
 	status = check_load(file, load);
 	if (status != ST_OK)
 		return status;
 	if (image->segment_count == ELF_SEGMENTS_MAX)
 		return refuse(file, "too many segments");
-	last = image->segment_count ? &image->segments[image->segment_count - 1] : 0;
+	last = image->segment_count ? &image->segments[image->segment_count - 1] : NULL;
 	if (last && load->address < page_end(last))
 		return refuse(file, "segments share a page or do not ascend");
 	image->segments[image->segment_count++] = (struct elf_segment){
@@ -151,7 +157,8 @@ static status_t add_load(struct elf_file *file, const struct elf_program_header 
 	return ST_OK;
 }
 
-static status_t add_tls(struct elf_file *file, const struct elf_program_header *tls, struct elf_image *image)
+static status_t add_tls(
+	struct elf_file *file, const struct elf_program_header *tls, struct elf_image *image)
 {
 	uint64_t align = tls->align ? tls->align : 1;
 
@@ -186,15 +193,17 @@ static status_t read_program_header(struct elf_file *file, uint64_t offset, stru
 }
 
 /* The segment whose bytes from the file hold all of this range of memory. */
-static const struct elf_segment *segment_at(const struct elf_image *image, uint64_t address, uint64_t bytes)
+static const struct elf_segment *segment_at(
+	const struct elf_image *image, uint64_t address, uint64_t bytes)
 {
 	for (uint32_t i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 
-		if (address >= segment->address && fits(address - segment->address, bytes, segment->file_bytes))
+		if (address >= segment->address &&
+			fits(address - segment->address, bytes, segment->file_bytes))
 			return segment;
 	}
-	return 0;
+	return NULL;
 }
 
 /* Where the program headers can be read in memory, or 0. */
@@ -204,7 +213,7 @@ static uint64_t headers_address(const struct elf_image *image, uint64_t offset, 
 		const struct elf_segment *segment = &image->segments[i];
 
 		if ((segment->protection & MAP_READ) && offset >= segment->file_offset &&
-		    fits(offset - segment->file_offset, bytes, segment->file_bytes))
+			fits(offset - segment->file_offset, bytes, segment->file_bytes))
 			return segment->address + (offset - segment->file_offset);
 	}
 	return 0;
@@ -213,7 +222,8 @@ static uint64_t headers_address(const struct elf_image *image, uint64_t offset, 
 static status_t check_image(struct elf_file *file, const struct elf_image *image)
 {
 	const struct elf_segment *text = segment_at(image, image->entry, 1);
-	const struct elf_segment *tls = segment_at(image, image->tls_address, image->tls_file_bytes);
+	const struct elf_segment *tls =
+		segment_at(image, image->tls_address, image->tls_file_bytes);
 
 	if (image->segment_count == 0)
 		return refuse(file, "nothing to load");
@@ -240,12 +250,13 @@ static status_t read_image(struct elf_file *file, struct elf_image *image)
 	}
 	image->header_count = header.program_headers;
 	image->headers_address = headers_address(image, header.headers_offset,
-						 header.program_headers * sizeof(struct elf_program_header));
+		header.program_headers * sizeof(struct elf_program_header));
 	return check_image(file, image);
 }
 
 /* See archive.h.  *image is written on success only. */
-status_t elf_read(const void *head, uint64_t head_bytes, uint64_t file_bytes, struct elf_image *image, const char **why)
+status_t elf_read(const void *head, uint64_t head_bytes, uint64_t file_bytes,
+	struct elf_image *image, const char **why)
 {
 	struct elf_file file = { .head = head, .head_bytes = head_bytes, .file_bytes = file_bytes };
 	struct elf_image result = { 0 };

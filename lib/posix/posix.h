@@ -25,6 +25,13 @@ enum {
 	ABSENT_MEMORY = ENOMEM
 };
 
+/* What FS points to.  Compilers use fixed places in it: the stack protector, dynamic linkers. */
+struct thread_control {
+	struct thread_control *self;
+	uint64_t resume; /* upcall_entry.asm: where to go on */
+	uint64_t reserved[6];
+};
+
 /* guarded.asm: described there. */
 int64_t guarded_copy(void *to, const void *from, uint64_t bytes);
 int64_t guarded_copy_string(char *to, const char *from, uint64_t limit);

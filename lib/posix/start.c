@@ -24,11 +24,6 @@ struct program_header {
 };
 _Static_assert(sizeof(struct program_header) == 56, "a program header of ELF64 is 56 bytes");
 
-struct thread_control {
-	struct thread_control *self;
-	uint64_t reserved[7]; /* compilers use fixed places here: stack protector, dynamic linker */
-};
-
 #define THREAD_CONTROL_ALIGN 64u
 
 extern char **environ;

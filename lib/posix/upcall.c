@@ -18,15 +18,17 @@
 #define SYSCALL_BYTES	 2u
 #define BREAKPOINT_SHORT 0xccu /* int3; the other form, int 3, has two bytes */
 
+_Static_assert(offsetof(struct upcall, registers) == 5 * 8, "as upcall_entry.asm has it");
 _Static_assert(offsetof(struct registers, r15) == 0 * 8, "upcall_entry pops r15 first");
 _Static_assert(offsetof(struct registers, rbp) == 4 * 8, "upcall_entry pops rbp fifth");
 _Static_assert(offsetof(struct registers, rax) == 14 * 8, "upcall_entry pops rax last");
 _Static_assert(offsetof(struct registers, rip) == 17 * 8, "two words lie between rax and rip");
-_Static_assert(offsetof(struct registers, ss) == 21 * 8, "rip .. ss are as iretq wants them");
+_Static_assert(offsetof(struct registers, rsp) == 20 * 8, "rip, cs, rflags, rsp follow each other");
+_Static_assert(offsetof(struct thread_control, resume) == 8, "as upcall_entry.asm has it");
 
-extern const uint8_t guarded_begin[], guarded_end[], guarded_fail[];
+extern const uint8_t guarded_begin[], guarded_end[];
 void upcall_entry(void);
-struct registers *upcall_handle(struct upcall *upcall);
+bool upcall_handle(struct upcall *upcall);
 
 static bool is_guarded(uint64_t rip)
 {
@@ -43,19 +45,17 @@ static uint64_t bytes_to_instruction(uint64_t vector, uint64_t rip)
 	return 0;
 }
 
-/* Called by upcall_entry on the end of the message page; general registers only.  Returns the
-   registers to resume with. */
-struct registers *upcall_handle(struct upcall *upcall)
+/* Called by upcall_entry on the end of the message page.  True: the guarded copy is to fail; false:
+   the instruction is to run again, and its exception goes to the process server now. */
+bool upcall_handle(struct upcall *upcall)
 {
 	struct registers *registers = &upcall->registers;
 
-	if (is_guarded(registers->rip)) {
-		registers->rip = (uint64_t)guarded_fail;
-		return registers;
-	}
+	if (is_guarded(registers->rip))
+		return true;
 	registers->rip -= bytes_to_instruction(upcall->vector, registers->rip);
 	(void)kernel_call(CALL_THREAD, THREAD_SELF_UPCALL, 0, 0, 0, 0, 0, NULL);
-	return registers;
+	return false;
 }
 
 /* Sets the handler for the calling thread.  Should the kernel refuse, every exception goes to the

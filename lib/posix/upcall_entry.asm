@@ -1,27 +1,48 @@
-; Entry and exit of the self-upcall (upcall.c).
+; Entry and exits of the self-upcall (upcall.c).
+;
+; iretq would be the natural way back, and ring 3 may use it; but QEMU's software CPU reads its frame
+; with the kernel's rights, which SMAP forbids.  So the last step is a jump through a word that only
+; FS reaches.
 ;
 ; SPDX-License-Identifier: BSD-2-Clause
 
 bits 64
 default rel
 
+extern guarded_fail
 extern upcall_handle
+
+UPCALL_REGISTERS equ 5 * 8		; in struct upcall; upcall.c asserts these
+REGISTERS_RSP equ 20 * 8		; in struct registers
+THREAD_CONTROL_RESUME equ 8		; in struct thread_control: the word for the jump
 
 section .text
 
 ; Entered by the kernel when the thread raised an exception: rdi = the message page, which begins
-; with struct upcall, rsp = the end of that page.  upcall_handle returns the address of struct
-; registers, whose order is that of the pops (upcall.c asserts it).
+; with struct upcall, rsp = the end of that page, all other registers as the exception left them.
 ;
-;   rax -> r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rcx rdx rsi rdi rax, vector error,
-;          rip cs rflags rsp ss
-;
-; Leaves by iretq, which stays in ring 3.
+; Leaves in one of two ways, as upcall_handle decides:
+;   true   to guarded_fail with the stack of the guarded function; the registers that C calls keep
+;          are still those of the exception
+;   false  to the instruction that raised the exception, with all registers.  The pops follow the
+;          order of struct registers:
+;            r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rcx rdx rsi rdi rax, vector error,
+;            rip cs rflags rsp ss
 global upcall_entry
 upcall_entry:
 	cld
+	push rdi
+	sub rsp, 8			; aligned as before any call
 	call upcall_handle
-	mov rsp, rax
+	add rsp, 8
+	pop rdi
+	test al, al
+	jz .raise_again
+	mov rsp, [rdi + UPCALL_REGISTERS + REGISTERS_RSP]
+	jmp guarded_fail
+
+.raise_again:
+	lea rsp, [rdi + UPCALL_REGISTERS]
 	pop r15
 	pop r14
 	pop r13
@@ -37,7 +58,11 @@ upcall_entry:
 	pop rsi
 	pop rdi
 	pop rax
-	add rsp, 16		; vector and error
-	iretq
+	add rsp, 16			; vector and error
+	pop qword [fs:THREAD_CONTROL_RESUME]
+	add rsp, 8			; cs
+	popfq
+	pop rsp
+	jmp [fs:THREAD_CONTROL_RESUME]
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -6,9 +6,14 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <call.h>
 #include "server/print.h"
 #include "server/start.h"
+#include <call.h>
+
+#define STACK_TOUCHED (6 * PAGE_SIZE) /* more than any server uses */
+
+/* Of the linker script. */
+extern char server_data_start[], server_data_end[];
 
 /*
  * _start: entered by the kernel (init), by init (wired servers) or by the pager (the others), in user
@@ -28,13 +33,35 @@ __asm__(".text\n"
 	".section .note.GNU-stack,\"\",@progbits\n"
 	".text\n");
 
+static void touch(char *first, const char *end)
+{
+	for (volatile char *byte = first; byte < end; byte += PAGE_SIZE) {
+		char kept = *byte;
+
+		*byte = kept;
+	}
+}
+
+/*
+ * Make everything present that the server will ever write: a server that works meets no page fault, so
+ * it cannot fail for lack of memory, and what it costs does not depend on what it did before.  The
+ * message page has to be there before the first message: payload for a thread without one would be lost.
+ */
+static void touch_all(void)
+{
+	char here;
+
+	touch(server_data_start, server_data_end);
+	touch((char *)((uintptr_t)&here - STACK_TOUCHED), &here);
+	touch(MESSAGE_PAGE, (char *)MESSAGE_PAGE + 1);
+}
+
 /* Runs main; entered from _start with an aligned stack. */
 _Noreturn void server_start(uint64_t argument)
 {
 	int result;
 
-	/* The pager makes the page at its first touch; payload for a thread without one would be lost. */
-	*(volatile char *)MESSAGE_PAGE = 0;
+	touch_all();
 	result = main(argument);
 	server_panic("main returned %d", result);
 }

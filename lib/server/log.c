@@ -5,9 +5,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <call.h>
 #include "server/print.h"
 #include "server/string.h"
+#include <call.h>
 
 #define LOG_LINE_BYTES 1024u
 

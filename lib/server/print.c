@@ -7,8 +7,8 @@
  */
 #include "server/print.h"
 
-#include <stdbool.h>
 #include "server/string.h"
+#include <stdbool.h>
 
 struct sink {
 	char *buffer;
@@ -37,7 +37,8 @@ static void sink_pad(struct sink *sink, char c, size_t have, size_t want)
 
 static void put_text(struct sink *sink, const struct conversion *how, const char *text)
 {
-	size_t length = strnlen(text ? text : "(null)", how->has_precision ? how->precision : SIZE_MAX);
+	size_t length =
+		strnlen(text ? text : "(null)", how->has_precision ? how->precision : SIZE_MAX);
 
 	text = text ? text : "(null)";
 	if (!how->left)
@@ -48,7 +49,8 @@ static void put_text(struct sink *sink, const struct conversion *how, const char
 		sink_pad(sink, ' ', length, how->width);
 }
 
-static void put_number(struct sink *sink, const struct conversion *how, uint64_t value, uint32_t base, bool negative)
+static void put_number(struct sink *sink, const struct conversion *how, uint64_t value,
+	uint32_t base, bool negative)
 {
 	char digits[24] = { 0 };
 	size_t length = 0, total;
@@ -118,7 +120,8 @@ static void put_signed(struct sink *sink, const struct conversion *how, int64_t 
 	put_number(sink, how, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, value < 0);
 }
 
-static void put_conversion(struct sink *sink, char letter, const struct conversion *how, struct argument_list *arguments)
+static void put_conversion(struct sink *sink, char letter, const struct conversion *how,
+	struct argument_list *arguments)
 {
 	switch (letter) {
 	case 's':
@@ -128,12 +131,16 @@ static void put_conversion(struct sink *sink, char letter, const struct conversi
 		sink_put(sink, (char)va_arg(arguments->list, int));
 		break;
 	case 'd':
-		put_signed(sink, how, how->is_long ? va_arg(arguments->list, int64_t) : va_arg(arguments->list, int32_t));
+		put_signed(sink, how,
+			how->is_long ? va_arg(arguments->list, int64_t)
+				     : va_arg(arguments->list, int32_t));
 		break;
 	case 'u':
 	case 'x':
-		put_number(sink, how, how->is_long ? va_arg(arguments->list, uint64_t) : va_arg(arguments->list, uint32_t),
-			   letter == 'x' ? 16 : 10, false);
+		put_number(sink, how,
+			how->is_long ? va_arg(arguments->list, uint64_t)
+				     : va_arg(arguments->list, uint32_t),
+			letter == 'x' ? 16 : 10, false);
 		break;
 	case 'p':
 		sink_put(sink, '0');

@@ -14,7 +14,8 @@
 
 /* Writes at most capacity - 1 characters and a NUL (capacity > 0).  Returns the characters written:
    what does not fit is cut off. */
-size_t print_text(char *buffer, size_t capacity, const char *format, ...) __attribute__((format(printf, 3, 4)));
+size_t print_text(char *buffer, size_t capacity, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 size_t print_text_list(char *buffer, size_t capacity, const char *format, va_list arguments);
 
 /* One line (the newline is added) to the kernel's log.  Uses the message page of the first thread; needs
@@ -22,7 +23,8 @@ size_t print_text_list(char *buffer, size_t capacity, const char *format, va_lis
 void server_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same through another thread's message page. */
-void server_log_by(void *message_page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void server_log_by(void *message_page, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* "NAME: " in front of each line of server_log. */
 void server_set_name(const char *name);

@@ -98,9 +98,11 @@ void attempt_text(char *buffer, size_t capacity, uint64_t vector, uint64_t error
 void region_text(char *buffer, size_t capacity, const struct pager_region *region)
 {
 	print_text(buffer, capacity, "0x%lx-0x%lx %c%c%c %s%s%.16s", region->start, region->end,
-		   region->protection & MAP_READ ? 'r' : '-', region->protection & MAP_WRITE ? 'w' : '-',
-		   region->protection & MAP_EXEC ? 'x' : '-', region->protection & MAP_SHARED ? "shared" : "private",
-		   region->name[0] != '\0' ? " " : "", region->name);
+		region->protection & MAP_READ ? 'r' : '-',
+		region->protection & MAP_WRITE ? 'w' : '-',
+		region->protection & MAP_EXEC ? 'x' : '-',
+		region->protection & MAP_SHARED ? "shared" : "private",
+		region->name[0] != '\0' ? " " : "", region->name);
 }
 
 /* See the header. */
@@ -108,20 +110,20 @@ _Bool registers_line(char *buffer, size_t capacity, const struct registers *r, u
 {
 	switch (index) {
 	case 0:
-		print_text(buffer, capacity, "rip %016lx  rsp %016lx  rbp %016lx  rflags %08lx", r->rip, r->rsp, r->rbp,
-			   r->rflags);
+		print_text(buffer, capacity, "rip %016lx  rsp %016lx  rbp %016lx  rflags %08lx",
+			r->rip, r->rsp, r->rbp, r->rflags);
 		return 1;
 	case 1:
-		print_text(buffer, capacity, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", r->rax, r->rbx, r->rcx,
-			   r->rdx);
+		print_text(buffer, capacity, "rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx",
+			r->rax, r->rbx, r->rcx, r->rdx);
 		return 1;
 	case 2:
-		print_text(buffer, capacity, "rsi %016lx  rdi %016lx  r8  %016lx  r9  %016lx", r->rsi, r->rdi, r->r8,
-			   r->r9);
+		print_text(buffer, capacity, "rsi %016lx  rdi %016lx  r8  %016lx  r9  %016lx",
+			r->rsi, r->rdi, r->r8, r->r9);
 		return 1;
 	case 3:
-		print_text(buffer, capacity, "r10 %016lx  r11 %016lx  r12 %016lx  r13 %016lx", r->r10, r->r11, r->r12,
-			   r->r13);
+		print_text(buffer, capacity, "r10 %016lx  r11 %016lx  r12 %016lx  r13 %016lx",
+			r->r10, r->r11, r->r12, r->r13);
 		return 1;
 	case 4:
 		print_text(buffer, capacity, "r14 %016lx  r15 %016lx", r->r14, r->r15);

@@ -6,10 +6,10 @@
 #ifndef LIB_SERVER_REPORT_H
 #define LIB_SERVER_REPORT_H
 
-#include <stddef.h>
-#include <stdint.h>
 #include <faultline/fault.h>
 #include <faultline/protocol/pager.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* "divide error", "page fault" ...; never NULL. */
 const char *vector_text(uint64_t vector);
@@ -27,6 +27,7 @@ void attempt_text(char *buffer, size_t capacity, uint64_t vector, uint64_t error
 void region_text(char *buffer, size_t capacity, const struct pager_region *region);
 
 /* Line `index` (0..) of a dump of all registers.  False behind the last. */
-_Bool registers_line(char *buffer, size_t capacity, const struct registers *registers, unsigned index);
+_Bool registers_line(
+	char *buffer, size_t capacity, const struct registers *registers, unsigned index);
 
 #endif

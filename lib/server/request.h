@@ -9,10 +9,10 @@
 #ifndef LIB_SERVER_REQUEST_H
 #define LIB_SERVER_REQUEST_H
 
+#include <call.h>
+#include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <faultline/status.h>
-#include <call.h>
 
 /* Calls; the kernel's status when it refuses, else the label of the reply. */
 status_t request_call(handle_t handle, struct message *message) MUST_CHECK;
@@ -34,9 +34,9 @@ enum handled { HANDLED_ANSWER, HANDLED_LATER };
 struct server_handlers {
 	/* A request: message becomes the reply with ANSWER. */
 	enum handled (*request)(struct message *message);
-	void (*notification)(uint64_t bits);            /* may be NULL */
+	void (*notification)(uint64_t bits); /* may be NULL */
 	/* The call with this token is to be given up.  True: it was waiting and is to be answered INTERRUPTED now. */
-	bool (*cancel)(uint64_t token);                 /* may be NULL */
+	bool (*cancel)(uint64_t token);			    /* may be NULL */
 	enum handled (*exception)(struct message *message); /* of the kernel, may be NULL */
 };
 

@@ -29,7 +29,10 @@ void *memmove(void *target, const void *source, size_t bytes)
 		return memcpy(target, source, bytes);
 	to += bytes - 1;
 	from += bytes - 1;
-	__asm__ volatile("std\n\trep movsb\n\tcld" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory", "cc");
+	__asm__ volatile("std\n\trep movsb\n\tcld"
+			 : "+D"(to), "+S"(from), "+c"(bytes)
+			 :
+			 : "memory", "cc");
 	return target;
 }
 

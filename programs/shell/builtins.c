@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/faultline.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int builtin_help(const struct command *command, int last_status);
@@ -91,15 +90,9 @@ static int builtin_kill(const struct command *command, int last_status)
 
 static int builtin_wait(const struct command *command, int last_status)
 {
-	int wait_status = 0;
-	int status = 0;
-
 	(void)command;
 	(void)last_status;
-	while (wait(&wait_status) > 0)
-		status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status)
-						: STATUS_SIGNAL + WTERMSIG(wait_status);
-	return status;
+	return run_collect(true);
 }
 
 static const struct {

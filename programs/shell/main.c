@@ -90,7 +90,7 @@ static int console_run(void)
 	system_foreground(0);
 	printf("Type help for a list of commands.\n");
 	for (;;) {
-		run_collect();
+		run_collect(false);
 		printf("faultline> ");
 		if (!console_line(line))
 			return status;

@@ -97,7 +97,11 @@ int report_maps(long pid)
 
 static void print_amount(const char *name, uint64_t frames)
 {
-	printf("%-14s%10" PRIu64 " frames%10" PRIu64 " KiB\n", name, frames, frames * FRAME_KIB);
+	if (frames == UINT64_MAX)
+		printf("%-14s%10s\n", name, "none");
+	else
+		printf("%-14s%10" PRIu64 " frames%10" PRIu64 " KiB\n", name, frames,
+			frames * FRAME_KIB);
 }
 
 /* Frames and commitments. */

@@ -120,16 +120,19 @@ int run_line(const char *line, int last_status, bool is_interactive)
 }
 
 /* See shell.h. */
-void run_collect(void)
+int run_collect(bool is_waiting)
 {
 	int wait_status;
+	int status = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &wait_status, is_waiting ? 0 : WNOHANG)) > 0) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "[%d]", (int)pid);
-		if (report_end(name, wait_status) == 0)
+		status = report_end(name, wait_status);
+		if (status == 0)
 			printf("%s done\n", name);
 	}
+	return status;
 }

@@ -31,8 +31,8 @@ bool parse_command(const char **rest, int last_status, struct command *command, 
 
 /* run.c: runs a line; returns the status of its last command. */
 int run_line(const char *line, int last_status, bool is_interactive);
-/* Reports background programs that have ended. */
-void run_collect(void);
+/* Reports background programs that have ended, or waits for all of them; the status of the last. */
+int run_collect(bool is_waiting);
 
 /* builtins.c: true when the first word is a builtin, which has run then. */
 bool builtin_run(const struct command *command, int last_status, int *status);

@@ -44,9 +44,14 @@ static void cost_add(struct cost *cost, uint64_t value)
 	cost->sum += value;
 }
 
-static uint64_t cost_mean(const struct cost *cost)
+/* The least and the mean, without what the measuring itself costs. */
+static void print_cost(const char *name, const struct cost *cost, uint64_t overhead)
 {
-	return cost->count ? cost->sum / cost->count : 0;
+	uint64_t mean = cost->count ? cost->sum / cost->count : 0;
+
+	fprintf(stderr,
+		"pager: %s: %" PRIu64 " ticks at least, %" PRIu64 " in the mean of %" PRIu64 "\n",
+		name, cost->least - overhead, mean - overhead, cost->count);
 }
 
 /* See report.h. */
@@ -116,9 +121,7 @@ static void report_copy_cost(void)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	munmap((void *)pages, PROBE_PAGES * PAGE_BYTES);
-	fprintf(stderr,
-		"pager: copy-on-write fault: %" PRIu64 " ticks in the mean, %" PRIu64 " at least\n",
-		cost_mean(&copies) - again.least, copies.least - again.least);
+	print_cost("copy-on-write fault", &copies, again.least);
 	fprintf(stderr, "pager: first write after fork, which splits tables: %" PRIu64 " ticks\n",
 		first - again.least);
 }
@@ -158,9 +161,7 @@ void report_end(void)
 	fflush(stdout);
 	if (system_pager_stat(&now) == 0)
 		report_work(&now);
-	fprintf(stderr,
-		"pager: fork: %" PRIu64 " ticks in the mean, %" PRIu64 " at least, of %" PRIu64
-		"\n",
-		cost_mean(&fork_cost), fork_cost.least, fork_cost.count);
+	/* The mean holds also what children did before their parent ran again. */
+	print_cost("fork", &fork_cost, 0);
 	report_copy_cost();
 }

@@ -67,7 +67,7 @@ static enum line_event interrupt(struct line_editor *editor)
 	editor->edited_bytes = 0;
 	editor->queue_count = 0;
 	editor->lines = 0;
-	show(editor, "^C\r\n");
+	show(editor, "^C\n");
 	return LINE_INTERRUPT;
 }
 
@@ -121,7 +121,7 @@ enum line_event line_type(struct line_editor *editor, uint8_t byte)
 	switch (byte) {
 	case '\r':
 	case '\n':
-		show(editor, "\r\n");
+		show(editor, "\n");
 		return finish(editor, '\n');
 	case KEY_END:
 		return finish(editor, MARK_END);

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LINE_EDIT_MAX 1023u  /* characters of one line, without its end */
+#define LINE_EDIT_MAX  1023u /* characters of one line, without its end */
 #define LINE_QUEUE_MAX 4096u /* of finished lines; a power of two */
-#define LINE_ECHO_MAX (3u * LINE_EDIT_MAX + 8u)
+#define LINE_ECHO_MAX  (3u * LINE_EDIT_MAX + 8u)
 
 enum line_event { LINE_NOTHING, LINE_FINISHED, LINE_INTERRUPT };
 
@@ -23,8 +23,8 @@ struct line_editor {
 	bool echo; /* a person is there */
 	char edited[LINE_EDIT_MAX];
 	uint32_t edited_bytes;
-	uint32_t escape;      /* where in an escape sequence, which is skipped */
-	bool after_return;    /* a newline right behind a return is the same key */
+	uint32_t escape;   /* where in an escape sequence, which is skipped */
+	bool after_return; /* a newline right behind a return is the same key */
 	/* Finished lines: a ring of characters and marks of Ctrl-D. */
 	uint16_t queue[LINE_QUEUE_MAX];
 	uint32_t queue_first, queue_count;

@@ -9,6 +9,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "line.h"
+#include "readers.h"
+#include "uart.h"
 #include <call.h>
 #include <faultline/protocol/console.h>
 #include <faultline/protocol/proc.h>
@@ -18,9 +21,6 @@
 #include <server/start.h>
 #include <server/status.h>
 #include <server/string.h>
-#include "line.h"
-#include "readers.h"
-#include "uart.h"
 
 #define NOTIFY_UART 1u
 
@@ -34,7 +34,10 @@ static void serve_readers(void)
 
 	while (line_is_ready(&editor) && readers_take(&reader)) {
 		struct line_portion portion = line_look(&editor, MESSAGE_PAGE, reader.most);
-		struct reply reply = { .token = reader.token, .status = ST_OK, .bytes = portion.bytes, .word0 = portion.bytes };
+		struct reply reply = { .token = reader.token,
+			.status = ST_OK,
+			.bytes = portion.bytes,
+			.word0 = portion.bytes };
 
 		if (reply_send(SLOT_SELF, &reply) == ST_OK)
 			line_drop(&editor, portion);
@@ -45,7 +48,8 @@ static void serve_readers(void)
    which gets an empty line and asks anew. */
 static void handle_interrupt(void)
 {
-	(void)kernel_notify(SLOT_PROC, PROC_NOTIFY_INTERRUPT); /* without a process server there is nobody to end */
+	(void)kernel_notify(SLOT_PROC,
+		PROC_NOTIFY_INTERRUPT); /* without a process server there is nobody to end */
 	if (readers_are_waiting())
 		(void)line_type(&editor, '\n');
 }
@@ -147,9 +151,9 @@ static enum handled handle_request(struct message *message)
 
 int main(uint64_t argument)
 {
-	static const struct server_handlers handlers = {
-		.request = handle_request, .notification = handle_notification, .cancel = readers_remove
-	};
+	static const struct server_handlers handlers = { .request = handle_request,
+		.notification = handle_notification,
+		.cancel = readers_remove };
 	status_t status;
 
 	server_set_name("console");

@@ -8,9 +8,9 @@
 #ifndef CONSOLE_READERS_H
 #define CONSOLE_READERS_H
 
+#include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <faultline/status.h>
 
 #define READERS_MAX 64u
 

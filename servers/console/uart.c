@@ -56,7 +56,7 @@ static void out(uint16_t port, uint8_t value)
 void uart_open(void)
 {
 	out(UART_FIFO_CONTROL, FIFO_ENABLE);
-	burst = (in(UART_INTERRUPT_ID) & FIFO_WORKS) == FIFO_WORKS ? FIFO_BYTES : 1;
+	burst = (in(UART_INTERRUPT_ID)&FIFO_WORKS) == FIFO_WORKS ? FIFO_BYTES : 1;
 	out(UART_MODEM_CONTROL, MODEM_READY);
 	out(UART_INTERRUPT_ENABLE, INTERRUPT_RECEIVED);
 }
@@ -75,7 +75,7 @@ bool uart_read(uint8_t *byte)
 /* `bytes` bytes of the message page, at most a burst. */
 static void write_burst(uint32_t bytes)
 {
-	while (!(in(UART_LINE_STATUS) & STATUS_TRANSMITTER_EMPTY))
+	while (!(in(UART_LINE_STATUS)&STATUS_TRANSMITTER_EMPTY))
 		continue;
 	io_must(kernel_call(CALL_IO, IO_OUTS8, UART_DATA, bytes, 0, 0, 0, NULL));
 }

@@ -40,7 +40,8 @@ static struct name normalise(const char *text, uint32_t bytes)
 static struct file *find(struct name name)
 {
 	for (uint32_t i = 0; i < file_count; i++) {
-		if (files[i].name_bytes == name.bytes && memcmp(files[i].name, name.text, name.bytes) == 0)
+		if (files[i].name_bytes == name.bytes &&
+			memcmp(files[i].name, name.text, name.bytes) == 0)
 			return &files[i];
 	}
 	return NULL;
@@ -55,7 +56,8 @@ status_t directory_add(const char *name, uint32_t name_bytes, const struct file 
 	if (wanted.bytes == 0 || wanted.bytes > DIRECTORY_NAME_MAX)
 		return ST_BAD_ARGUMENT;
 	if (!file) {
-		if (file_count == DIRECTORY_FILES_MAX || wanted.bytes > DIRECTORY_NAME_BYTES - name_bytes_used)
+		if (file_count == DIRECTORY_FILES_MAX ||
+			wanted.bytes > DIRECTORY_NAME_BYTES - name_bytes_used)
 			return ST_LIMIT;
 		file = &files[file_count++];
 		file->name = memcpy(names + name_bytes_used, wanted.text, wanted.bytes);

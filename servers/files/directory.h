@@ -8,11 +8,11 @@
 #ifndef FILES_DIRECTORY_H
 #define FILES_DIRECTORY_H
 
-#include <stdint.h>
 #include <faultline/status.h>
+#include <stdint.h>
 
-#define DIRECTORY_FILES_MAX 1024u
-#define DIRECTORY_NAME_MAX 255u
+#define DIRECTORY_FILES_MAX  1024u
+#define DIRECTORY_NAME_MAX   255u
 #define DIRECTORY_NAME_BYTES 0x10000u /* of all names together */
 
 struct file {
@@ -23,7 +23,8 @@ struct file {
 };
 
 /* A file for this name; a name that is there already gets the new contents.  BAD_ARGUMENT, LIMIT. */
-status_t directory_add(const char *name, uint32_t name_bytes, const struct file *contents) MUST_CHECK;
+status_t directory_add(
+	const char *name, uint32_t name_bytes, const struct file *contents) MUST_CHECK;
 
 /* By name ("/bin/sh", "bin/sh" and "./bin/sh" are one), by object, by position.  NULL: no such file. */
 const struct file *directory_find(const char *name, uint32_t name_bytes);

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "directory.h"
 #include <call.h>
 #include <faultline/protocol/files.h>
 #include <faultline/protocol/pager.h>
@@ -15,7 +16,6 @@
 #include <server/request.h>
 #include <server/start.h>
 #include <server/string.h>
-#include "directory.h"
 
 static enum handled answer(struct message *message, status_t status, uint32_t bytes)
 {
@@ -53,7 +53,8 @@ static enum handled handle_read(struct message *message)
 {
 	const struct file *file = directory_find_object(message->w[0]);
 	uint64_t offset = message->w[1], bytes = message->w[2];
-	struct message request = { .tag = tag_make(PAGER_OBJECT_READ, 0), .w = { message->w[0], offset } };
+	struct message request = { .tag = tag_make(PAGER_OBJECT_READ, 0),
+		.w = { message->w[0], offset } };
 	status_t status;
 
 	if (!file)

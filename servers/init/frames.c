@@ -8,12 +8,12 @@
  */
 #include "frames.h"
 
+#include "operations.h"
 #include <faultline/layout.h>
 #include <faultline/op.h>
-#include "operations.h"
 
 #define RANGES_MAX 128u
-#define RUN_MAX 512u /* frames of one operation */
+#define RUN_MAX	   512u /* frames of one operation */
 
 static struct frame_range ranges[RANGES_MAX];
 static uint32_t range_count;
@@ -140,7 +140,8 @@ status_t frames_give(struct frame_range range, uint32_t pool)
 {
 	while (range.count > 0) {
 		uint32_t now = range.count < RUN_MAX ? range.count : RUN_MAX;
-		status_t status = operation_run((struct op){ op_head(OP_TRANSFER, 0, range.first, 0, now), pool, 0 });
+		status_t status =
+			operation_run(operation_on_run(OP_TRANSFER, range.first, now, pool));
 
 		if (status != ST_OK)
 			return status;
@@ -159,9 +160,9 @@ status_t frames_make(uint32_t pool, frame_type_t type, pfn_t *pfn)
 	if (status == ST_OK && pool != root_pool)
 		status = frames_give((struct frame_range){ taken, 1 }, pool);
 	if (status == ST_OK && type != FRAME_FREE)
-		status = operation_run((struct op){ op_head(OP_RETYPE, 0, taken, 0, 1), type, 0 });
+		status = operation_run(operation(OP_RETYPE, taken, 0, type, 0));
 	if (status == ST_OK && type == FRAME_DATA)
-		status = operation_run((struct op){ op_head(OP_ZERO, 0, taken, 0, 1), 0, 0 });
+		status = operation_run(operation(OP_ZERO, taken, 0, 0, 0));
 	if (status == ST_OK)
 		*pfn = taken;
 	return status;
@@ -180,7 +181,7 @@ static status_t leaf_table(uint64_t address, pfn_t *table)
 	for (uint32_t level = LAYOUT_LEVELS; level > 1; level--) {
 		uint64_t entry;
 		status_t status = operation_ask(
-			(struct op){ op_head(OP_READ, 0, pfn, table_index(address, level), 1), 0, 0 }, &entry);
+			operation(OP_READ, pfn, table_index(address, level), 0, 0), &entry);
 
 		if (status != ST_OK)
 			return status;
@@ -200,8 +201,8 @@ status_t frames_behind(const void *address, pfn_t *pfn)
 	status_t status = leaf_table((uint64_t)address, &table);
 
 	if (status == ST_OK)
-		status = operation_ask((struct op){ op_head(OP_READ, 0, table, table_index((uint64_t)address, 1), 1), 0, 0 },
-				       &entry);
+		status = operation_ask(
+			operation(OP_READ, table, table_index((uint64_t)address, 1), 0, 0), &entry);
 	if (status != ST_OK)
 		return status;
 	if (!(entry & PTE_P))
@@ -218,6 +219,6 @@ status_t frames_map_own(void *address, pfn_t pfn, uint64_t bits)
 
 	if (status != ST_OK)
 		return status;
-	return operation_run((struct op){ op_head(OP_SET, 0, table, table_index((uint64_t)address, 1), 1),
-					  pte_make(pfn, bits), 0 });
+	return operation_run(operation(
+		OP_SET, table, table_index((uint64_t)address, 1), pte_make(pfn, bits), 0));
 }

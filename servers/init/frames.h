@@ -9,10 +9,10 @@
 #ifndef INIT_FRAMES_H
 #define INIT_FRAMES_H
 
-#include <stdint.h>
 #include <faultline/frame.h>
 #include <faultline/info.h>
 #include <faultline/status.h>
+#include <stdint.h>
 
 struct frame_range {
 	pfn_t first;

@@ -12,13 +12,13 @@
 #ifndef INIT_INIT_H
 #define INIT_INIT_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "script.h"
 #include <faultline/archive.h>
 #include <faultline/info.h>
 #include <faultline/protocol/pager.h>
 #include <faultline/status.h>
-#include "script.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Priorities: the supervisor of all > pager > init's own work > drivers > servers > programs. */
 enum {
@@ -30,7 +30,7 @@ enum {
 	PRIORITY_PROGRAM = 20
 };
 
-#define INIT_EXIT_FAILED 1u /* the machine's status when something essential failed */
+#define INIT_EXIT_FAILED    1u /* the machine's status when something essential failed */
 #define INIT_RESERVE_FRAMES 512u
 
 extern const struct info_boot *init_boot; /* what the kernel told */

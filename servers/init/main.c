@@ -14,13 +14,6 @@
  */
 #include "init.h"
 
-#include <call.h>
-#include <faultline/protocol/proc.h>
-#include <server/print.h>
-#include <server/request.h>
-#include <server/start.h>
-#include <server/status.h>
-#include <server/string.h>
 #include "domain.h"
 #include "frames.h"
 #include "operations.h"
@@ -28,12 +21,19 @@
 #include "slots.h"
 #include "store.h"
 #include "supervisor.h"
+#include <call.h>
+#include <faultline/protocol/proc.h>
+#include <server/print.h>
+#include <server/request.h>
+#include <server/start.h>
+#include <server/status.h>
+#include <server/string.h>
 
 const struct info_boot *init_boot;
 struct script init_script;
 
-#define SCRIPT_FILE "etc/boot"
-#define ENVIRONMENT "PATH=/bin\0HOME=/\0"
+#define SCRIPT_FILE	  "etc/boot"
+#define ENVIRONMENT	  "PATH=/bin\0HOME=/\0"
 #define ENVIRONMENT_COUNT 2u
 
 /* See the header. */
@@ -72,7 +72,8 @@ status_t init_find_file(const char *folder, const char *name, struct archive_fil
 	char path[64];
 
 	print_text(path, sizeof(path), "%s%s", folder, name);
-	return archive_find((const void *)init_boot->archive_address, init_boot->archive_bytes, path, file);
+	return archive_find(
+		(const void *)init_boot->archive_address, init_boot->archive_bytes, path, file);
 }
 
 /* See the header. */
@@ -82,7 +83,7 @@ status_t init_create_port(uint32_t slot, uint32_t *pfn)
 
 	if (status != ST_OK)
 		return status;
-	return operation_run((struct op){ op_head(OP_PORT_CREATE, 0, *pfn, slot, 1), 0, 0 });
+	return operation_run(operation(OP_PORT_CREATE, *pfn, slot, 0, 0));
 }
 
 static void read_script(void)
@@ -108,12 +109,15 @@ static void spawn(const struct script_entry *entry)
 	char *page = MESSAGE_PAGE;
 	status_t status;
 
+	if (server_port_slot(SLOT_PROC) == 0)
+		init_fail("%s:%u: spawn needs the server proc", SCRIPT_FILE, entry->line);
 	memcpy(page, entry->arguments, path_bytes);
 	memcpy(page + path_bytes, entry->arguments, entry->argument_bytes);
 	memcpy(page + path_bytes + entry->argument_bytes, environment, sizeof(environment) - 1);
 	status = request_call(SLOT_PROC, &message);
 	if (status != ST_OK)
-		init_fail("%s:%u: cannot start %s: %s", SCRIPT_FILE, entry->line, entry->arguments, status_text(status));
+		init_fail("%s:%u: cannot start %s: %s", SCRIPT_FILE, entry->line, entry->arguments,
+			status_text(status));
 }
 
 static void spawn_all(void)
@@ -136,7 +140,8 @@ static void start_system(void)
 	store_unpack();
 	servers_set_templates();
 	servers_start_all();
-	server_log("%u files (%lu KiB) unpacked, servers started", store_count(), store_bytes() / 1024);
+	server_log("%u files (%lu KiB) unpacked, servers started", store_count(),
+		store_bytes() / 1024);
 	spawn_all();
 }
 

@@ -19,8 +19,8 @@ static int is_run_of_frames(uint32_t code)
 static struct op operation_rest(struct op op, uint32_t done)
 {
 	if (is_run_of_frames(OP_CODE(op.head)))
-		op.head = op_head(OP_CODE(op.head), OP_FLAGS(op.head), OP_PFN(op.head) + done, OP_INDEX(op.head),
-				  OP_ENTRIES(op.head) - done);
+		op.head = op_head(OP_CODE(op.head), OP_FLAGS(op.head), OP_PFN(op.head) + done,
+			OP_INDEX(op.head), OP_ENTRIES(op.head) - done);
 	return op;
 }
 

@@ -6,19 +6,19 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <call.h>
-#include <faultline/protocol/init.h>
-#include <faultline/protocol/pager_boot.h>
-#include <server/string.h>
 #include "domain.h"
 #include "frames.h"
 #include "operations.h"
 #include "slots.h"
 #include "wired.h"
+#include <call.h>
+#include <faultline/protocol/init.h>
+#include <faultline/protocol/pager_boot.h>
+#include <server/string.h>
 
-#define PAGER_STACK_PAGES 32u
+#define PAGER_STACK_PAGES  32u
 #define PAGER_BOOT_ADDRESS INFO_ROOT_ADDRESS
-#define PAGER_RIGHTS (SPACE_SEES_FRAMES | SPACE_DEBUG | SPACE_TIMER | SPACE_FPU_NONE)
+#define PAGER_RIGHTS	   (SPACE_SEES_FRAMES | SPACE_DEBUG | SPACE_TIMER | SPACE_FPU_NONE)
 
 static struct wired pager;
 static struct pager_boot pager_boot;
@@ -27,10 +27,10 @@ static void create_pool(void)
 {
 	uint64_t pool;
 
-	init_must(operation_ask((struct op){ op_head(OP_POOL_CREATE, 0, 0, 0, 1), 0, 0 }, &pool), "pager's pool");
-	init_must(operation_run((struct op){ op_head(OP_POOL_SET, 0, 0, 0, 1), pool,
-					     INIT_SLOT_PORT | (INIT_NOTIFY_PARKED << 32) }),
-		  "pager's pool");
+	init_must(operation_ask(operation(OP_POOL_CREATE, 0, 0, 0, 0), &pool), "pager's pool");
+	init_must(operation_run(operation(
+			  OP_POOL_SET, 0, 0, pool, INIT_SLOT_PORT | (INIT_NOTIFY_PARKED << 32))),
+		"pager's pool");
 	pager_boot.pool = (uint32_t)pool;
 }
 
@@ -45,12 +45,14 @@ static void create_space(void)
 	struct archive_file file;
 	const char *why = "";
 
-	init_must(init_find_file("servers/", "pager", &file), "no servers/pager in the boot archive");
+	init_must(
+		init_find_file("servers/", "pager", &file), "no servers/pager in the boot archive");
 	init_must(wired_create(&pager, &kind), "pager's space");
 	if (wired_load(&pager, &file, &why) != ST_OK)
 		init_fail("cannot load servers/pager: %s", why);
-	init_must(wired_map_zeros(&pager, LAYOUT_STACK_TOP - PAGER_STACK_PAGES * PAGE_SIZE, PAGER_STACK_PAGES),
-		  "pager's stack");
+	init_must(wired_map_zeros(&pager, LAYOUT_STACK_TOP - PAGER_STACK_PAGES * PAGE_SIZE,
+			  PAGER_STACK_PAGES),
+		"pager's stack");
 	init_must(wired_watch(&pager, WATCH_PAGER), "pager's fault port");
 }
 
@@ -79,8 +81,9 @@ void pager_create_port(void)
 	uint32_t port;
 
 	init_must(init_create_port(INIT_SLOT_PAGER, &port), "pager's port");
-	init_must(kernel_call(CALL_HANDLE, HANDLE_MINT, INIT_SLOT_PAGER, SLOT_PAGER, RIGHT_SEND, system_badge(0), 0, NULL),
-		  "pager's handle");
+	init_must(kernel_call(CALL_HANDLE, HANDLE_MINT, INIT_SLOT_PAGER, SLOT_PAGER, RIGHT_SEND,
+			  system_badge(0), 0, NULL),
+		"pager's handle");
 }
 
 /* All but the reserve, in as few pieces as there are; pieces that do not fit the list stay init's. */
@@ -117,9 +120,11 @@ void pager_start(void)
 	create_pool();
 	create_space();
 	create_heap();
-	init_must(wired_set_handle(&pager, SLOT_SELF, INIT_SLOT_PAGER, RIGHT_ALL, 0), "pager's handle");
+	init_must(wired_set_handle(&pager, SLOT_SELF, INIT_SLOT_PAGER, RIGHT_ALL, 0),
+		"pager's handle");
 	fill_boot_page();
 	give_frames();
-	init_must(wired_map_copy(&pager, PAGER_BOOT_ADDRESS, &pager_boot, sizeof(pager_boot)), "pager's boot page");
+	init_must(wired_map_copy(&pager, PAGER_BOOT_ADDRESS, &pager_boot, sizeof(pager_boot)),
+		"pager's boot page");
 	init_must(wired_start(&pager, LAYOUT_STACK_TOP, PAGER_BOOT_ADDRESS), "start of the pager");
 }

@@ -9,7 +9,7 @@
 
 #include <server/string.h>
 
-#define IO_PORTS 0x10000u
+#define IO_PORTS  0x10000u
 #define IRQ_LINES 16u
 
 struct word {
@@ -102,7 +102,8 @@ static const char *read_io(struct line *line, struct script_entry *entry)
 		return "only one range of I/O ports for a server";
 	if (!word_number(first, &entry->io_first) || !word_number(count, &entry->io_count))
 		return "io needs two numbers: first port and count";
-	if (entry->io_count == 0 || entry->io_first >= IO_PORTS || entry->io_count > IO_PORTS - entry->io_first)
+	if (entry->io_count == 0 || entry->io_first >= IO_PORTS ||
+		entry->io_count > IO_PORTS - entry->io_first)
 		return "I/O ports lie between 0 and 0xffff";
 	return NULL;
 }
@@ -161,7 +162,7 @@ static const char *read_spawn(struct line *line, struct script_entry *entry)
 	entry->kind = SCRIPT_SPAWN;
 	for (struct word word = next_word(line); word.bytes > 0; word = next_word(line)) {
 		if (entry->argument_count == SCRIPT_ARGUMENTS_MAX ||
-		    word.bytes >= SCRIPT_ARGUMENTS_BYTES - entry->argument_bytes)
+			word.bytes >= SCRIPT_ARGUMENTS_BYTES - entry->argument_bytes)
 			return "the command is too long";
 		if (memchr(word.text, '\0', word.bytes))
 			return "a command may not hold NUL";
@@ -203,9 +204,11 @@ static const char *check_names(struct script *script)
 {
 	for (uint32_t i = 0; i < script->count; i++) {
 		for (uint32_t j = 0; j < i; j++) {
-			const struct script_entry *one = &script->entries[i], *other = &script->entries[j];
+			const struct script_entry *one = &script->entries[i],
+						  *other = &script->entries[j];
 
-			if (one->kind == SCRIPT_SPAWN || other->kind == SCRIPT_SPAWN || strcmp(one->name, other->name) != 0)
+			if (one->kind == SCRIPT_SPAWN || other->kind == SCRIPT_SPAWN ||
+				strcmp(one->name, other->name) != 0)
 				continue;
 			script->error_line = one->line;
 			return "this server is started before already";
@@ -233,6 +236,7 @@ status_t script_parse(struct script *script, const char *text, uint64_t bytes)
 		text = newline ? newline + 1 : end;
 	}
 	if (script->count == 0) {
+		script->error_line = 1;
 		script->error = "nothing to start";
 		return ST_BAD_FORMAT;
 	}

@@ -8,15 +8,15 @@
 #ifndef INIT_SCRIPT_H
 #define INIT_SCRIPT_H
 
+#include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <faultline/status.h>
 
-#define SCRIPT_ENTRIES_MAX 24
-#define SCRIPT_NAME_BYTES 16      /* of a server's name, with its NUL */
+#define SCRIPT_ENTRIES_MAX     24
+#define SCRIPT_NAME_BYTES      16  /* of a server's name, with its NUL */
 #define SCRIPT_ARGUMENTS_BYTES 256 /* of a spawn line's words, each with its NUL */
-#define SCRIPT_ARGUMENTS_MAX 16
-#define SCRIPT_FRAMES_MAX (1u << 20)
+#define SCRIPT_ARGUMENTS_MAX   16
+#define SCRIPT_FRAMES_MAX      (1u << 20)
 
 enum script_kind { SCRIPT_SERVER, SCRIPT_RAW, SCRIPT_SPAWN };
 

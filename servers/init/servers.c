@@ -7,22 +7,22 @@
  */
 #include "servers.h"
 
-#include <call.h>
-#include <loader.h>
-#include <faultline/protocol/pager.h>
-#include <server/print.h>
-#include <server/request.h>
-#include <server/start.h>
-#include <server/status.h>
-#include <server/string.h>
 #include "domain.h"
 #include "operations.h"
 #include "slots.h"
 #include "store.h"
 #include "supervisor.h"
+#include <call.h>
+#include <faultline/protocol/pager.h>
+#include <loader.h>
+#include <server/print.h>
+#include <server/request.h>
+#include <server/start.h>
+#include <server/status.h>
+#include <server/string.h>
 
 #define SERVER_STACK_BYTES 0x40000u
-#define RESTARTS_MAX 5u
+#define RESTARTS_MAX	   5u
 #define RESTARTS_WINDOW_NS 10000000000ull
 
 /* What a server is by its name.  Peers: the fixed slots it finds filled; calls go one way only. */
@@ -30,28 +30,30 @@ struct role {
 	const char *name;
 	uint32_t slot; /* 0: nobody gets a handle to it */
 	uint32_t priority;
-	uint32_t peers;  /* bit per fixed slot */
+	uint32_t peers;	 /* bit per fixed slot */
 	uint32_t rights; /* SPACE_* */
 };
 #define PEER(slot) (1u << (slot))
 
 static const struct role roles[] = {
-	{ "proc", SLOT_PROC, PRIORITY_SERVER, PEER(SLOT_PAGER) | PEER(SLOT_FILES) | PEER(SLOT_CONSOLE) | PEER(SLOT_INIT), 0 },
+	{ "proc", SLOT_PROC, PRIORITY_SERVER,
+		PEER(SLOT_PAGER) | PEER(SLOT_FILES) | PEER(SLOT_CONSOLE) | PEER(SLOT_INIT), 0 },
 	{ "files", SLOT_FILES, PRIORITY_SERVER, PEER(SLOT_PAGER), 0 },
 	{ "console", SLOT_CONSOLE, PRIORITY_DRIVER, PEER(SLOT_PROC), 0 },
 	{ "time", SLOT_TIME, PRIORITY_DRIVER, 0, SPACE_TIMER },
 };
 /* Any other server is a user of the whole system. */
 static const struct role other_role = { NULL, 0, PRIORITY_SERVER,
-					PEER(SLOT_PROC) | PEER(SLOT_PAGER) | PEER(SLOT_FILES) | PEER(SLOT_CONSOLE) | PEER(SLOT_TIME),
-					0 };
+	PEER(SLOT_PROC) | PEER(SLOT_PAGER) | PEER(SLOT_FILES) | PEER(SLOT_CONSOLE) |
+		PEER(SLOT_TIME),
+	0 };
 
 struct server {
 	const struct role *role;
-	uint32_t port;         /* its frame; 0: this line of the script is no server */
+	uint32_t port; /* its frame; 0: this line of the script is no server */
 	bool running;
-	bool down;             /* set by the supervisor, atomically */
-	uint64_t space;        /* the pager's id */
+	bool down;		/* set by the supervisor, atomically */
+	uint64_t space;		/* the pager's id */
 	uint64_t first_restart; /* of the current window */
 	uint32_t restarts;
 };
@@ -88,7 +90,8 @@ const char *server_name_of(uint32_t index)
 /* See the header. */
 bool server_is_essential(uint32_t index)
 {
-	return init_script.entries[index].kind != SCRIPT_SERVER || init_script.entries[index].essential;
+	return init_script.entries[index].kind != SCRIPT_SERVER ||
+	       init_script.entries[index].essential;
 }
 
 /* See the header. */
@@ -112,9 +115,9 @@ static void prepare_server(uint32_t index)
 	server->role = find_role(name_of(index));
 	init_must(init_create_port(port_slot(index), &server->port), name_of(index));
 	if (server->role->slot != 0)
-		init_must(kernel_call(CALL_HANDLE, HANDLE_MINT, port_slot(index), server->role->slot, RIGHT_SEND,
-				      system_badge(index), 0, NULL),
-			  name_of(index));
+		init_must(kernel_call(CALL_HANDLE, HANDLE_MINT, port_slot(index),
+				  server->role->slot, RIGHT_SEND, system_badge(index), 0, NULL),
+			name_of(index));
 }
 
 /* See the header. */
@@ -131,15 +134,17 @@ void servers_prepare(void)
 static void set_template(uint32_t slot, uint32_t source)
 {
 	struct message message = {
-		.tag = tag_make(PAGER_TEMPLATE, 0) | ((uint64_t)INIT_SLOT_TEMPLATE << TAG_HANDLE_SHIFT),
+		.tag = tag_make(PAGER_TEMPLATE, 0) |
+		       ((uint64_t)INIT_SLOT_TEMPLATE << TAG_HANDLE_SHIFT),
 		.w = { slot, RIGHT_SEND },
 	};
 
 	init_must(kernel_call(CALL_HANDLE, HANDLE_COPY, source, INIT_SLOT_TEMPLATE,
-			      RIGHT_SEND | RIGHT_MINT | RIGHT_GIVE, 0, 0, NULL),
-		  "handle for programs");
+			  RIGHT_SEND | RIGHT_MINT | RIGHT_GIVE, 0, 0, NULL),
+		"handle for programs");
 	init_must(request_call(SLOT_PAGER, &message), "handle for programs");
-	init_must(kernel_call(CALL_HANDLE, HANDLE_DROP, INIT_SLOT_TEMPLATE, 0, 0, 0, 0, NULL), "handle for programs");
+	init_must(kernel_call(CALL_HANDLE, HANDLE_DROP, INIT_SLOT_TEMPLATE, 0, 0, 0, 0, NULL),
+		"handle for programs");
 }
 
 /* See the header. */
@@ -160,11 +165,11 @@ struct server_frames {
 	uint64_t space, thread;
 };
 
-static status_t set_handle(const struct server_frames *frames, uint32_t slot, uint32_t source, uint32_t rights,
-			   uint64_t badge)
+static status_t set_handle(const struct server_frames *frames, uint32_t slot, uint32_t source,
+	uint32_t rights, uint64_t badge)
 {
-	return operation_run((struct op){ op_head(OP_HANDLE_SET, 0, (pfn_t)frames->space, slot, 1),
-					  source | ((uint64_t)rights << 16), badge });
+	return operation_run(operation(OP_HANDLE_SET, (pfn_t)frames->space, slot,
+		source | ((uint64_t)rights << 16), badge));
 }
 
 static status_t give_handles(uint32_t index, const struct server_frames *frames)
@@ -175,7 +180,8 @@ static status_t give_handles(uint32_t index, const struct server_frames *frames)
 		uint32_t source = server_port_slot(slot);
 
 		if ((servers[index].role->peers & PEER(slot)) && source != 0)
-			status = set_handle(frames, slot, source, RIGHT_SEND | RIGHT_GIVE, system_badge(index));
+			status = set_handle(
+				frames, slot, source, RIGHT_SEND | RIGHT_GIVE, system_badge(index));
 	}
 	return status;
 }
@@ -183,28 +189,29 @@ static status_t give_handles(uint32_t index, const struct server_frames *frames)
 static status_t set_thread(uint32_t index, const struct server_frames *frames)
 {
 	pfn_t thread = (pfn_t)frames->thread;
-	status_t status = operation_run((struct op){ op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_PRIORITY, 1),
-						     servers[index].role->priority, 0 });
+	status_t status = operation_run(operation(
+		OP_THREAD_SET, thread, THREAD_FIELD_PRIORITY, servers[index].role->priority, 0));
 
 	if (status != ST_OK)
 		return status;
-	return operation_run((struct op){ op_head(OP_THREAD_SET, 0, thread, THREAD_FIELD_EXCEPTION_PORT, 1),
-					  INIT_SLOT_PORT, WATCH_SERVERS + index });
+	return operation_run(operation(OP_THREAD_SET, thread, THREAD_FIELD_EXCEPTION_PORT,
+		INIT_SLOT_PORT, WATCH_SERVERS + index));
 }
 
 static status_t grant_devices(const struct script_entry *entry, const struct server_frames *frames)
 {
 	if (entry->io_count == 0 && entry->irq_mask == 0)
 		return ST_OK;
-	return operation_run((struct op){ op_head(OP_SPACE_GRANT, 0, (pfn_t)frames->space, 0, 1),
-					  entry->io_first | ((uint64_t)entry->io_count << 32), entry->irq_mask });
+	return operation_run(operation(OP_SPACE_GRANT, (pfn_t)frames->space, 0,
+		entry->io_first | ((uint64_t)entry->io_count << 32), entry->irq_mask));
 }
 
 static status_t create_space(uint32_t index, struct server_frames *frames)
 {
 	struct message message = {
 		.tag = tag_make(PAGER_SPACE_CREATE, 0),
-		.w = { system_badge(index), CLASS_SERVER, servers[index].role->rights | SPACE_DEBUG | SPACE_FPU_NONE },
+		.w = { system_badge(index), CLASS_SERVER,
+			servers[index].role->rights | SPACE_DEBUG | SPACE_FPU_NONE },
 	};
 	status_t status = request_call(SLOT_PAGER, &message);
 
@@ -241,9 +248,10 @@ static status_t start(uint32_t index, const char **why)
 	struct server_frames frames;
 	status_t status;
 
-	*why = NULL;
+	*why = "no such file in the folder servers of the boot archive";
 	if (!file)
 		return ST_NOT_FOUND;
+	*why = NULL;
 	status = create_space(index, &frames);
 	if (status == ST_OK)
 		status = give_handles(index, &frames);
@@ -257,12 +265,13 @@ static status_t start(uint32_t index, const char **why)
 /* What is left of a failed server goes away; its memory follows when the pager finds time. */
 static void remove(uint32_t index)
 {
-	struct message message = { .tag = tag_make(PAGER_SPACE_DESTROY, 0), .w = { servers[index].space } };
+	struct message message = { .tag = tag_make(PAGER_SPACE_DESTROY, 0),
+		.w = { servers[index].space } };
 
 	servers[index].running = false;
 	init_must(request_call(SLOT_PAGER, &message), "end of a failed server");
-	init_must(operation_run((struct op){ op_head(OP_PORT_RESET, 0, servers[index].port, 0, 1), 0, 0 }),
-		  "end of a failed server");
+	init_must(operation_run(operation(OP_PORT_RESET, servers[index].port, 0, 0, 0)),
+		"end of a failed server");
 }
 
 /* A server that fails as fast as it is started would do so for ever. */
@@ -277,8 +286,8 @@ static void count_restart(uint32_t index)
 		server->restarts = 0;
 	}
 	if (++server->restarts > RESTARTS_MAX)
-		init_fail("server %s failed %u times in %u seconds: giving up", name_of(index), server->restarts,
-			  (uint32_t)(RESTARTS_WINDOW_NS / 1000000000u));
+		init_fail("server %s failed %u times in %u seconds: giving up", name_of(index),
+			server->restarts, (uint32_t)(RESTARTS_WINDOW_NS / 1000000000u));
 	server_log("restarting server %s", name_of(index));
 }
 
@@ -297,8 +306,9 @@ static bool bring_up(uint32_t index)
 		return false;
 	status = start(index, &why);
 	if (status != ST_OK)
-		init_fail("etc/boot:%u: cannot start server %s: %s", init_script.entries[index].line, name_of(index),
-			  why ? why : status_text(status));
+		init_fail("etc/boot:%u: cannot start server %s: %s",
+			init_script.entries[index].line, name_of(index),
+			why ? why : status_text(status));
 	server->running = true;
 	return true;
 }
@@ -340,10 +350,12 @@ void server_note_failure(uint32_t index, void *message_page)
 	status_t status;
 
 	__atomic_store_n(&servers[index].down, true, __ATOMIC_SEQ_CST);
-	status = operation_run_by(message_page, (struct op){ op_head(OP_PORT_RESET, 0, servers[index].port, 0, 1), 0, 0 });
+	status = operation_run_by(
+		message_page, operation(OP_PORT_RESET, servers[index].port, 0, 0, 0));
 	if (status == ST_OK && __atomic_load_n(&call_target, __ATOMIC_SEQ_CST) == index)
 		status = operation_run_by(message_page,
-					  (struct op){ op_head(OP_THREAD_INTERRUPT, 0, init_boot->root_thread, 0, 1), 0, 0 });
+			operation(OP_THREAD_INTERRUPT, init_boot->root_thread, 0, 0, 0));
 	if (status != ST_OK)
-		server_log_by(message_page, "cannot free the callers of %s: %s", name_of(index), status_text(status));
+		server_log_by(message_page, "cannot free the callers of %s: %s", name_of(index),
+			status_text(status));
 }

@@ -9,15 +9,16 @@
 #ifndef INIT_SLOTS_H
 #define INIT_SLOTS_H
 
-#include <faultline/slots.h>
 #include "script.h"
+#include <faultline/slots.h>
 
 enum {
-	INIT_SLOT_PORT = SLOT_INIT,   /* faults, exceptions, notifications: the supervisor receives here */
+	INIT_SLOT_PORT =
+		SLOT_INIT, /* faults, exceptions, notifications: the supervisor receives here */
 	INIT_SLOT_WORKER = SLOT_FREE, /* wakes the worker */
-	INIT_SLOT_PAGER,              /* the pager's port */
-	INIT_SLOT_TEMPLATE,           /* a handle on its way to the pager; empty between two */
-	INIT_SLOT_SERVERS,            /* the port of script entry i: INIT_SLOT_SERVERS + i */
+	INIT_SLOT_PAGER,	      /* the pager's port */
+	INIT_SLOT_TEMPLATE,	      /* a handle on its way to the pager; empty between two */
+	INIT_SLOT_SERVERS,	      /* the port of script entry i: INIT_SLOT_SERVERS + i */
 	INIT_SLOT_END = INIT_SLOT_SERVERS + SCRIPT_ENTRIES_MAX
 };
 

@@ -13,8 +13,8 @@
 #include <server/status.h>
 #include <server/string.h>
 
-#define MODE_TYPE 0170000u
-#define MODE_REGULAR 0100000u
+#define MODE_TYPE      0170000u
+#define MODE_REGULAR   0100000u
 #define NAME_BYTES_MAX 255u
 
 static struct stored_file files[STORE_FILES_MAX];
@@ -69,7 +69,8 @@ static void store_file(const struct archive_file *from)
 	if ((from->mode & MODE_TYPE) != MODE_REGULAR)
 		return;
 	if (strnlen(from->name, NAME_BYTES_MAX + 1) > NAME_BYTES_MAX)
-		init_fail("a file name in the boot archive is longer than %u bytes", NAME_BYTES_MAX);
+		init_fail(
+			"a file name in the boot archive is longer than %u bytes", NAME_BYTES_MAX);
 	if (file_count == STORE_FILES_MAX)
 		init_fail("more than %u files in the boot archive", STORE_FILES_MAX);
 	*file = (struct stored_file){ from->name, 0, from->bytes, from->mode };
@@ -78,7 +79,8 @@ static void store_file(const struct archive_file *from)
 	if (status == ST_OK)
 		status = write_object(file, from->data);
 	if (status != ST_OK)
-		init_fail("cannot unpack %s (%lu bytes): %s", from->name, from->bytes, status_text(status));
+		init_fail("cannot unpack %s (%lu bytes): %s", from->name, from->bytes,
+			status_text(status));
 	file_count++;
 	byte_count += file->bytes;
 }
@@ -91,7 +93,8 @@ void store_unpack(void)
 	status_t status;
 
 	for (;;) {
-		status = archive_next((const void *)init_boot->archive_address, init_boot->archive_bytes, &offset, &file);
+		status = archive_next((const void *)init_boot->archive_address,
+			init_boot->archive_bytes, &offset, &file);
 		if (status != ST_OK)
 			break;
 		store_file(&file);
@@ -118,7 +121,8 @@ const struct stored_file *store_find_in(const char *folder, const char *name)
 	size_t length = strlen(folder);
 
 	for (uint32_t i = 0; i < file_count; i++) {
-		if (strncmp(files[i].name, folder, length) == 0 && strcmp(files[i].name + length, name) == 0)
+		if (strncmp(files[i].name, folder, length) == 0 &&
+			strcmp(files[i].name + length, name) == 0)
 			return &files[i];
 	}
 	return NULL;

@@ -8,8 +8,8 @@
 #ifndef INIT_STORE_H
 #define INIT_STORE_H
 
-#include <faultline/call.h>
 #include "init.h"
+#include <faultline/call.h>
 
 #define STORE_FILES_MAX 512u
 

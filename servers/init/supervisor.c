@@ -7,20 +7,20 @@
  */
 #include "supervisor.h"
 
+#include "frames.h"
+#include "operations.h"
+#include "servers.h"
+#include "slots.h"
 #include <call.h>
 #include <faultline/fault.h>
 #include <faultline/protocol/init.h>
 #include <server/print.h>
 #include <server/report.h>
 #include <server/string.h>
-#include "frames.h"
-#include "operations.h"
-#include "servers.h"
-#include "slots.h"
 
 #define SUPERVISOR_PAGE ((void *)(LAYOUT_MESSAGE + PAGE_SIZE))
-#define STACK_BYTES 16384u
-#define TEXT_BYTES 160u
+#define STACK_BYTES	16384u
+#define TEXT_BYTES	160u
 
 static _Alignas(16) uint8_t stack[STACK_BYTES];
 
@@ -46,10 +46,13 @@ static bool watched_is_essential(uint64_t badge)
 
 static void report_fault(const struct message *message)
 {
-	server_log_by(SUPERVISOR_PAGE, "server %s: fault: %s of address 0x%lx at 0x%lx (a wired program may not fault)",
-		      watched_name(message->badge), access_text(message->w[1]), message->w[0], message->w[2]);
-	server_log_by(SUPERVISOR_PAGE, "  refused at level %u; entries %lx %lx %lx %lx %lx", FAULT_LEVEL(message->w[1]),
-		      message->w[3], message->w[4], message->w[5], message->w[6], message->w[7]);
+	server_log_by(SUPERVISOR_PAGE,
+		"server %s: fault: %s of address 0x%lx at 0x%lx (a wired program may not fault)",
+		watched_name(message->badge), access_text(message->w[1]), message->w[0],
+		message->w[2]);
+	server_log_by(SUPERVISOR_PAGE, "  refused at level %u; entries %lx %lx %lx %lx %lx",
+		FAULT_LEVEL(message->w[1]), message->w[3], message->w[4], message->w[5],
+		message->w[6], message->w[7]);
 }
 
 static void report_exception(const struct message *message)
@@ -61,8 +64,9 @@ static void report_exception(const struct message *message)
 	if (TAG_BYTES(message->tag) == sizeof(registers))
 		memcpy(&registers, SUPERVISOR_PAGE, sizeof(registers));
 	attempt_text(text, sizeof(text), message->w[0], message->w[1], message->w[3]);
-	server_log_by(SUPERVISOR_PAGE, "server %s failed at 0x%lx: %s%s%s", watched_name(message->badge), message->w[2],
-		      text, message->w[4] != 0 ? ": " : "", message->w[4] != 0 ? reason_text(message->w[4]) : "");
+	server_log_by(SUPERVISOR_PAGE, "server %s failed at 0x%lx: %s%s%s",
+		watched_name(message->badge), message->w[2], text, message->w[4] != 0 ? ": " : "",
+		message->w[4] != 0 ? reason_text(message->w[4]) : "");
 	for (unsigned line = 0; registers_line(text, sizeof(text), &registers, line); line++)
 		server_log_by(SUPERVISOR_PAGE, "  %s", text);
 }
@@ -75,7 +79,8 @@ static void handle_failure(const struct message *message)
 	else
 		report_exception(message);
 	if (watched_is_essential(message->badge)) {
-		server_log_by(SUPERVISOR_PAGE, "%s is essential: the machine ends", watched_name(message->badge));
+		server_log_by(SUPERVISOR_PAGE, "%s is essential: the machine ends",
+			watched_name(message->badge));
 		shut_down(INIT_EXIT_FAILED);
 	}
 	server_note_failure((uint32_t)(message->badge - WATCH_SERVERS), SUPERVISOR_PAGE);
@@ -106,7 +111,8 @@ static _Noreturn void supervise(void)
 		} else if (message.tag & TAG_KERNEL) {
 			handle_failure(&message);
 		} else {
-			message.tag = tag_make(message.tag & TAG_CANCEL ? ST_INTERRUPTED : ST_BAD_CALL, 0);
+			message.tag = tag_make(
+				message.tag & TAG_CANCEL ? ST_INTERRUPTED : ST_BAD_CALL, 0);
 			flags = RR_RECEIVE | RR_REPLY;
 		}
 	}
@@ -114,7 +120,7 @@ static _Noreturn void supervise(void)
 
 static void thread_set(pfn_t thread, uint32_t field, uint64_t a, uint64_t b)
 {
-	init_must(operation_run((struct op){ op_head(OP_THREAD_SET, 0, thread, field, 1), a, b }), "thread setting");
+	init_must(operation_run(operation(OP_THREAD_SET, thread, field, a, b)), "thread setting");
 }
 
 static void create_thread(void)
@@ -123,16 +129,18 @@ static void create_thread(void)
 	pfn_t thread, message;
 
 	init_must(frames_make(init_boot->root_pool, FRAME_FREE, &thread), "supervisor");
-	init_must(operation_run((struct op){ op_head(OP_THREAD_CREATE, 0, thread, 0, 1), init_boot->root_space,
-					     PRIORITY_SUPERVISOR }),
-		  "supervisor");
+	init_must(operation_run(operation(
+			  OP_THREAD_CREATE, thread, 0, init_boot->root_space, PRIORITY_SUPERVISOR)),
+		"supervisor");
 	init_must(frames_make(init_boot->root_pool, FRAME_MSG, &message), "supervisor's page");
-	init_must(frames_map_own(SUPERVISOR_PAGE, message, PTE_P | PTE_W | PTE_U | PTE_NX), "supervisor's page");
+	init_must(frames_map_own(SUPERVISOR_PAGE, message, PTE_P | PTE_W | PTE_U | PTE_NX),
+		"supervisor's page");
 	thread_set(thread, THREAD_FIELD_MESSAGE, message, 0);
 	thread_set(thread, THREAD_FIELD_NAME, name.words[0], name.words[1]);
 	/* As after a call instruction: the stack is 8 off its alignment. */
-	thread_set(thread, THREAD_FIELD_START, (uint64_t)supervise, (uint64_t)(stack + STACK_BYTES - 8));
-	init_must(operation_run((struct op){ op_head(OP_THREAD_START, 0, thread, 0, 1), 0, 0 }), "supervisor");
+	thread_set(thread, THREAD_FIELD_START, (uint64_t)supervise,
+		(uint64_t)(stack + STACK_BYTES - 8));
+	init_must(operation_run(operation(OP_THREAD_START, thread, 0, 0, 0)), "supervisor");
 }
 
 /* See the header. */
@@ -144,6 +152,7 @@ void supervisor_start(void)
 	init_must(init_create_port(INIT_SLOT_WORKER, &port), "worker's port");
 	create_thread();
 	thread_set(init_boot->root_thread, THREAD_FIELD_FAULT_PORT, INIT_SLOT_PORT, WATCH_WORKER);
-	thread_set(init_boot->root_thread, THREAD_FIELD_EXCEPTION_PORT, INIT_SLOT_PORT, WATCH_WORKER);
+	thread_set(
+		init_boot->root_thread, THREAD_FIELD_EXCEPTION_PORT, INIT_SLOT_PORT, WATCH_WORKER);
 	thread_set(init_boot->root_thread, THREAD_FIELD_PRIORITY, PRIORITY_WORKER, 0);
 }

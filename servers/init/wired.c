@@ -8,24 +8,24 @@
  */
 #include "wired.h"
 
+#include "frames.h"
+#include "operations.h"
+#include "slots.h"
 #include <faultline/layout.h>
 #include <faultline/op.h>
 #include <faultline/protocol/pager.h>
 #include <server/string.h>
-#include "frames.h"
-#include "operations.h"
-#include "slots.h"
 
 static _Alignas(4096) uint8_t staging[PAGE_SIZE];
 
 static status_t thread_set(const struct wired *wired, uint32_t field, uint64_t a, uint64_t b)
 {
-	return operation_run((struct op){ op_head(OP_THREAD_SET, 0, wired->thread, field, 1), a, b });
+	return operation_run(operation(OP_THREAD_SET, wired->thread, field, a, b));
 }
 
 static status_t set_entry(pfn_t table, uint32_t index, uint64_t entry)
 {
-	return operation_run((struct op){ op_head(OP_SET, 0, table, index, 1), entry, 0 });
+	return operation_run(operation(OP_SET, table, index, entry, 0));
 }
 
 static uint32_t table_index(uint64_t address, uint32_t level)
@@ -55,13 +55,15 @@ static status_t leaf_table(struct wired *wired, uint64_t address, pfn_t *leaf)
 		if (table == 0) {
 			if (wired->table_count == WIRED_TABLES_MAX)
 				return ST_LIMIT;
-			status = frames_make(wired->pool, (frame_type_t)(FRAME_L1 + level - 1), &table);
+			status = frames_make(
+				wired->pool, (frame_type_t)(FRAME_L1 + level - 1), &table);
 			if (status == ST_OK)
 				status = set_entry(parent, table_index(address, level + 1),
-						   pte_make(table, PTE_P | PTE_W | PTE_U));
+					pte_make(table, PTE_P | PTE_W | PTE_U));
 			if (status != ST_OK)
 				return status;
-			wired->tables[wired->table_count++] = (struct wired_table){ level, prefix, table };
+			wired->tables[wired->table_count++] =
+				(struct wired_table){ level, prefix, table };
 		}
 		parent = table;
 	}
@@ -74,7 +76,8 @@ static status_t map_frame(struct wired *wired, uint64_t address, pfn_t pfn, uint
 	pfn_t table;
 	status_t status = leaf_table(wired, address, &table);
 
-	return status == ST_OK ? set_entry(table, table_index(address, 1), pte_make(pfn, bits)) : status;
+	return status == ST_OK ? set_entry(table, table_index(address, 1), pte_make(pfn, bits))
+			       : status;
 }
 
 /* Maps a new frame with the contents of the staging page. */
@@ -86,7 +89,7 @@ static status_t map_staged(struct wired *wired, uint64_t address, uint64_t bits)
 	if (status == ST_OK)
 		status = frames_make(wired->pool, FRAME_DATA, &target);
 	if (status == ST_OK)
-		status = operation_run((struct op){ op_head(OP_COPY_FRAME, 0, source, 0, 1), target, 0 });
+		status = operation_run(operation(OP_COPY_FRAME, source, 0, target, 0));
 	return status == ST_OK ? map_frame(wired, address, target, bits) : status;
 }
 
@@ -129,10 +132,12 @@ static void stage_page(const struct elf_segment *segment, const uint8_t *data, u
 
 	memset(staging, 0, PAGE_SIZE);
 	if (from < to)
-		memcpy(staging + (from - address), data + segment->file_offset + (from - segment->address), to - from);
+		memcpy(staging + (from - address),
+			data + segment->file_offset + (from - segment->address), to - from);
 }
 
-static status_t map_segment(struct wired *wired, const struct elf_segment *segment, const uint8_t *data)
+static status_t map_segment(
+	struct wired *wired, const struct elf_segment *segment, const uint8_t *data)
 {
 	uint64_t address = segment->address & ~(PAGE_SIZE - 1);
 	uint64_t end = segment->address + segment->memory_bytes;
@@ -164,7 +169,8 @@ static status_t create_message_page(struct wired *wired)
 
 	if (status == ST_OK)
 		status = map_frame(wired, LAYOUT_MESSAGE, wired->message, WIRED_READ_WRITE);
-	return status == ST_OK ? thread_set(wired, THREAD_FIELD_MESSAGE, wired->message, 0) : status;
+	return status == ST_OK ? thread_set(wired, THREAD_FIELD_MESSAGE, wired->message, 0)
+			       : status;
 }
 
 static status_t set_name(const struct wired *wired)
@@ -189,11 +195,11 @@ status_t wired_create(struct wired *wired, const struct wired_kind *kind)
 	if (status == ST_OK)
 		status = frames_make(kind->pool, FRAME_FREE, &wired->thread);
 	if (status == ST_OK)
-		status = operation_run((struct op){ op_head(OP_SPACE_CREATE, 0, wired->space, 0, 1), wired->top,
-						    kind->space_word });
+		status = operation_run(
+			operation(OP_SPACE_CREATE, wired->space, 0, wired->top, kind->space_word));
 	if (status == ST_OK)
-		status = operation_run((struct op){ op_head(OP_THREAD_CREATE, 0, wired->thread, 0, 1), wired->space,
-						    kind->priority });
+		status = operation_run(operation(
+			OP_THREAD_CREATE, wired->thread, 0, wired->space, kind->priority));
 	if (status == ST_OK)
 		status = set_name(wired);
 	return status == ST_OK ? create_message_page(wired) : status;
@@ -210,14 +216,17 @@ status_t wired_watch(const struct wired *wired, uint64_t badge)
 {
 	status_t status = thread_set(wired, THREAD_FIELD_FAULT_PORT, INIT_SLOT_PORT, badge);
 
-	return status == ST_OK ? thread_set(wired, THREAD_FIELD_EXCEPTION_PORT, INIT_SLOT_PORT, badge) : status;
+	return status == ST_OK
+		       ? thread_set(wired, THREAD_FIELD_EXCEPTION_PORT, INIT_SLOT_PORT, badge)
+		       : status;
 }
 
 /* See the header. */
-status_t wired_set_handle(const struct wired *wired, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge)
+status_t wired_set_handle(
+	const struct wired *wired, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge)
 {
-	return operation_run((struct op){ op_head(OP_HANDLE_SET, 0, wired->space, slot, 1),
-					  source | ((uint64_t)rights << 16), badge });
+	return operation_run(operation(
+		OP_HANDLE_SET, wired->space, slot, source | ((uint64_t)rights << 16), badge));
 }
 
 /* See the header. */
@@ -228,6 +237,6 @@ status_t wired_start(const struct wired *wired, uint64_t stack_top, uint64_t arg
 	if (status == ST_OK)
 		status = thread_set(wired, THREAD_FIELD_ARGUMENTS, argument, 0);
 	if (status == ST_OK)
-		status = operation_run((struct op){ op_head(OP_THREAD_START, 0, wired->thread, 0, 1), 0, 0 });
+		status = operation_run(operation(OP_THREAD_START, wired->thread, 0, 0, 0));
 	return status;
 }

@@ -10,10 +10,10 @@
 #ifndef INIT_WIRED_H
 #define INIT_WIRED_H
 
-#include <stdint.h>
 #include <faultline/archive.h>
 #include <faultline/frame.h>
 #include <faultline/status.h>
+#include <stdint.h>
 
 #define WIRED_TABLES_MAX 24u
 
@@ -33,14 +33,15 @@ struct wired {
 };
 
 /* Kinds of pages. */
-#define WIRED_READ_ONLY (PTE_P | PTE_U | PTE_NX)
+#define WIRED_READ_ONLY	 (PTE_P | PTE_U | PTE_NX)
 #define WIRED_READ_WRITE (PTE_P | PTE_U | PTE_W | PTE_NX)
-#define WIRED_EXECUTE (PTE_P | PTE_U)
+#define WIRED_EXECUTE	 (PTE_P | PTE_U)
 
 struct wired_kind {
 	const char *name;
-	uint32_t pool;        /* of its frames */
-	uint64_t space_word;  /* SPACE_* rights, and the pool its batches run under << SPACE_POOL_SHIFT */
+	uint32_t pool; /* of its frames */
+	uint64_t
+		space_word; /* SPACE_* rights, and the pool its batches run under << SPACE_POOL_SHIFT */
 	uint32_t priority;
 };
 
@@ -48,13 +49,15 @@ struct wired_kind {
 status_t wired_create(struct wired *wired, const struct wired_kind *kind) MUST_CHECK;
 
 /* Maps a copy of the program's segments.  *why: as elf_read. */
-status_t wired_load(struct wired *wired, const struct archive_file *file, const char **why) MUST_CHECK;
+status_t wired_load(
+	struct wired *wired, const struct archive_file *file, const char **why) MUST_CHECK;
 
 /* Maps fresh zeroed pages. */
 status_t wired_map_zeros(struct wired *wired, uint64_t address, uint32_t pages) MUST_CHECK;
 
 /* Maps one page with a copy of `bytes` bytes, read-only. */
-status_t wired_map_copy(struct wired *wired, uint64_t address, const void *source, uint32_t bytes) MUST_CHECK;
+status_t wired_map_copy(
+	struct wired *wired, uint64_t address, const void *source, uint32_t bytes) MUST_CHECK;
 
 /* Puts a table that exists into an entry of the top level. */
 status_t wired_link_table(struct wired *wired, uint32_t slot, pfn_t table) MUST_CHECK;
@@ -63,8 +66,8 @@ status_t wired_link_table(struct wired *wired, uint32_t slot, pfn_t table) MUST_
 status_t wired_watch(const struct wired *wired, uint64_t badge) MUST_CHECK;
 
 /* Fills a slot of its handle table with init's handle of slot `source`. */
-status_t wired_set_handle(const struct wired *wired, uint32_t slot, uint32_t source, uint32_t rights,
-			  uint64_t badge) MUST_CHECK;
+status_t wired_set_handle(const struct wired *wired, uint32_t slot, uint32_t source,
+	uint32_t rights, uint64_t badge) MUST_CHECK;
 
 /* Starts its thread at its entry. */
 status_t wired_start(const struct wired *wired, uint64_t stack_top, uint64_t argument) MUST_CHECK;

@@ -21,6 +21,28 @@
 
 #define MESSAGES_PER_SLICE 32u /* while there is work left */
 
+#define HERE (SLOT_SELF | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT)
+
+/* Reply if there is something to reply, and receive if asked to; what is to be done next. */
+static enum reply_kind exchange(struct message *message, enum reply_kind kind, uint64_t flags)
+{
+	uint64_t sent = message->tag, token = message->token;
+	status_t status;
+
+	mmu_count = 0;
+	status = ipc_reply_receive(HERE | flags | (kind != REPLY_NONE ? RR_REPLY : 0), message);
+	if (__builtin_expect(status == ST_OK, 1))
+		return flags & RR_RECEIVE ? serve_message(message) : REPLY_NONE;
+	if (status == ST_EMPTY) {
+		job_run_slice();
+		return REPLY_NONE;
+	}
+	if (kind == REPLY_NONE)
+		server_panic("cannot receive: status %u", (unsigned)status);
+	message->token = token;
+	return serve_refused(message, status, kind, sent);
+}
+
 static _Noreturn void serve(void)
 {
 	struct message message = {0};
@@ -28,28 +50,16 @@ static _Noreturn void serve(void)
 	uint32_t messages = 0;
 
 	for (;;) {
-		uint64_t flags = SLOT_SELF | RR_RECEIVE | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT;
-		uint64_t sent = message.tag;
-		uint64_t token = message.token;
-		status_t status;
-
-		if (kind != REPLY_NONE)
-			flags |= RR_REPLY;
-		if (job_pending())
-			flags |= RR_NONBLOCK;
-		mmu_count = 0;
-		status = ipc_reply_receive(flags, &message);
-		if (__builtin_expect(status == ST_OK, 1)) {
-			kind = serve_message(&message);
+		if (__builtin_expect(!job_pending(), 1)) {
+			kind = exchange(&message, kind, RR_RECEIVE);
+		} else if (++messages % MESSAGES_PER_SLICE != 0) {
+			kind = exchange(&message, kind, RR_RECEIVE | RR_NONBLOCK);
 		} else {
-			if (kind == REPLY_NONE && status != ST_EMPTY)
-				server_panic("cannot receive: status %u", (unsigned)status);
-			message.token = token;
-			kind = serve_refused(&message, status, kind, sent);
-		}
-		if (__builtin_expect(flags & RR_NONBLOCK, 0) && kind == REPLY_NONE &&
-		    (status == ST_EMPTY || ++messages % MESSAGES_PER_SLICE == 0))
+			/* Messages keep coming: let the work go on before the next one. */
+			while (kind != REPLY_NONE)
+				kind = exchange(&message, kind, 0);
 			job_run_slice();
+		}
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "tables.h"
 
 #define RUN_ENTRIES 256u  /* of one step: their results fit a page */
+#define LIST_STEPS 512u /* tables and gaps that one request looks at */
 #define DROP_LEVEL_MAX 3u /* entries of higher levels are not dropped: counting below them is long */
 
 /* The first address behind the entry of this level that holds `address`. */
@@ -76,6 +77,58 @@ status_t tables_count(const struct space *space, uint64_t start, uint64_t end, u
 			status = count_leaf_table(path.table[1], start, end, pages, &start);
 		else
 			start = entry_end(start, level);
+		if (status != ST_OK)
+			return status;
+	}
+	return ST_OK;
+}
+
+/* The present entries of a leaf table from *address on; moves it to the end of the table, or to the
+   page that found no room. */
+static status_t list_leaf_table(pfn_t table, uint64_t *address, struct pager_page *pages, uint32_t max,
+				uint32_t *count)
+{
+	uint64_t end = entry_end(*address, 2);
+
+	while (*address < end) {
+		uint32_t index = level_index(*address, 1), run = run_length(*address, end, 1);
+		const uint64_t *entries;
+		status_t status = tables_read(table, index, run, &entries);
+
+		if (status != ST_OK)
+			return status;
+		for (uint32_t i = 0; i < run; i++, *address += PAGE_SIZE) {
+			if (!(entries[i] & PTE_P))
+				continue;
+			if (*count == max)
+				return ST_OK;
+			pages[(*count)++] = (struct pager_page){*address, entries[i]};
+		}
+	}
+	return ST_OK;
+}
+
+/* See the header. */
+status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages, uint32_t max,
+		     uint32_t *count)
+{
+	*address &= ~(uint64_t)(PAGE_SIZE - 1);
+	for (uint32_t step = 0; step < LIST_STEPS && *count < max; step++) {
+		struct path path;
+		uint32_t level = mmu_levels;
+		status_t status;
+
+		if (*address >= LAYOUT_USER_END) {
+			*address = 0;
+			return ST_OK;
+		}
+		status = path_read(&path, space, *address);
+		while (status == ST_OK && level > 1 && (path.entry[level] & PTE_P))
+			level--;
+		if (status == ST_OK && level == 1)
+			status = list_leaf_table(path.table[1], address, pages, max, count);
+		else
+			*address = entry_end(*address, level);
 		if (status != ST_OK)
 			return status;
 	}

@@ -2,7 +2,7 @@
  * Requests: who may ask what, about whom (model: request.h).
  *
  * One row per request.  OWN: programs about their own space, system servers about the space in word 5
- * (word 0 of PAGER_MAPS).  SPACE: system servers about the space in word 0.  SYSTEM: system servers, no
+ * (word 0 of PAGER_MAPS and PAGER_PAGES).  SPACE: system servers about the space in word 0.  SYSTEM: system servers, no
  * space.  ANYONE.  A space that is busy with a job takes only requests that say so.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -20,7 +20,7 @@ struct row {
 	request_handler_t *handler;
 };
 
-#define ROWS_PROGRAM 7
+#define ROWS_PROGRAM 8
 static const struct row program_rows[ROWS_PROGRAM] = {
 	{PAGER_MMAP, OWN, false, request_mmap},
 	{PAGER_MUNMAP, OWN, false, request_munmap},
@@ -29,6 +29,7 @@ static const struct row program_rows[ROWS_PROGRAM] = {
 	{PAGER_SPACE_STAT, OWN, true, request_space_stat},
 	{PAGER_MAPS, OWN, true, request_maps},
 	{PAGER_STAT, ANYONE, true, request_stat},
+	{PAGER_PAGES, OWN, true, request_pages},
 };
 
 static const struct row system_rows[] = {
@@ -58,7 +59,7 @@ static const struct row system_rows[] = {
 };
 #define ROWS_SYSTEM (sizeof(system_rows) / sizeof(system_rows[0]))
 
-_Static_assert(PAGER_STAT - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
+_Static_assert(PAGER_PAGES - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
 _Static_assert(PAGER_TRAP_TEST - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
 
 /* Rows stand in the order of their labels. */
@@ -74,11 +75,12 @@ static const struct row *row_find(uint32_t label)
 /* The id of the space that an OWN request is about. */
 static uint64_t own_space_id(const struct request *request)
 {
-	uint64_t named = request->label == PAGER_MAPS ? request->w[0] : request->w[5];
+	bool is_map = request->label == PAGER_MAPS || request->label == PAGER_PAGES;
+	uint64_t named = is_map ? request->w[0] : request->w[5];
 
 	if (request_is_by_system(request))
 		return named;
-	if (request->label == PAGER_MAPS && named != 0 && named != request->badge)
+	if (is_map && named != 0 && named != request->badge)
 		return 0;
 	return request->badge;
 }

@@ -46,7 +46,7 @@ request_handler_t request_space_create, request_space_fork, request_space_destro
 	request_template, request_victim;
 request_handler_t request_object_create, request_object_write, request_object_read,
 	request_object_destroy;
-request_handler_t request_space_stat, request_maps, request_stat, request_describe, request_settle,
+request_handler_t request_space_stat, request_maps, request_pages, request_stat, request_describe, request_settle,
 	request_check, request_trap_test;
 
 static inline bool request_is_by_system(const struct request *request)
@@ -71,7 +71,16 @@ static inline uint64_t request_page_part(uint64_t address, uint64_t bytes)
 	return bytes < rest ? bytes : rest;
 }
 
-/* Copy words; lengths are rounded up to 8, within a page. */
+/* 16 bytes of text that came in two words. */
+static inline void request_copy_name(char *name, const uint64_t *words)
+{
+	const char *text = (const char *)words;
+
+	for (uint32_t i = 0; i < 16; i++)
+		name[i] = text[i];
+}
+
+/* Copy words between pages; lengths are rounded up to 8. */
 static inline void request_copy_bytes(void *to, const void *from, uint64_t bytes)
 {
 	uint64_t *target = to;

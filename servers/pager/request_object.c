@@ -14,7 +14,7 @@ status_t request_object_create(struct request *request)
 
 	if (status != ST_OK)
 		return status;
-	request_copy_bytes(object->name, &request->w[1], sizeof(object->name));
+	request_copy_name(object->name, &request->w[1]);
 	request->w[0] = object->id;
 	return ST_OK;
 }

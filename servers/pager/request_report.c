@@ -10,6 +10,7 @@
 #include "stat.h"
 
 #define REGIONS_MAX (PAGE_SIZE / sizeof(struct pager_region))
+#define PAGES_MAX (PAGE_SIZE / sizeof(struct pager_page))
 
 static void answer_payload(struct request *request, const void *payload, uint64_t bytes)
 {
@@ -93,6 +94,22 @@ status_t request_maps(struct request *request)
 	request->w[0] = count;
 	request->w[1] = region ? region->start : 0;
 	request->bytes = (uint32_t)(count * sizeof(struct pager_region));
+	return ST_OK;
+}
+
+/* PAGER_PAGES */
+status_t request_pages(struct request *request)
+{
+	struct pager_page pages[PAGES_MAX];
+	uint64_t next = request->w[1];
+	uint32_t count = 0;
+	status_t status = tables_list(request->space, &next, pages, PAGES_MAX, &count);
+
+	if (status != ST_OK)
+		return status;
+	answer_payload(request, pages, count * sizeof(pages[0]));
+	request->w[0] = count;
+	request->w[1] = next;
 	return ST_OK;
 }
 

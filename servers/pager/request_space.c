@@ -187,7 +187,7 @@ status_t request_space_limit(struct request *request)
 /* PAGER_SPACE_NAME */
 status_t request_space_name(struct request *request)
 {
-	request_copy_bytes(request->space->name, &request->w[1], sizeof(request->space->name));
+	request_copy_name(request->space->name, &request->w[1]);
 	if (request->space->thread == 0)
 		return ST_OK;
 	set_thread(request->space, THREAD_FIELD_NAME, request->w[1], request->w[2]);

@@ -71,6 +71,13 @@ void tables_collect(const uint64_t *results, uint32_t count);
 MUST_CHECK status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages);
 
 /*
+ * The leaf entries of user pages from *address on (page-aligned), as many as fit, looking at a bounded
+ * number of tables.  *address = where to go on, 0 behind the last.
+ */
+MUST_CHECK status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages,
+				uint32_t max, uint32_t *count);
+
+/*
  * Take pages away from *cursor on, up to `end`: one run of entries of one table.  Whole tables are
  * dropped where nothing else lies in their span within [floor, ceiling).  Moves the cursor.
  * NO_MEMORY: a shared table would have to be split.

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "proc.h"
 #include <call.h>
 #include <faultline/fault.h>
 #include <faultline/protocol/pager.h>
@@ -12,7 +13,6 @@
 #include <faultline/slots.h>
 #include <server/report.h>
 #include <server/string.h>
-#include "proc.h"
 
 #define TEXT_BYTES 160u
 
@@ -115,9 +115,11 @@ static void report(const struct process *process, const struct cause *cause)
 	char text[TEXT_BYTES];
 
 	attempt_text(text, sizeof(text), cause->vector, cause->error, cause->address);
-	proc_print("%s (process %u): signal %u, %s", process->name, process->pid, signal, signal_text(signal));
+	proc_print("%s (process %u): signal %u, %s", process->name, process->pid, signal,
+		signal_text(signal));
 	if (cause->vector == VECTOR_PAGE_FAULT) {
-		proc_print("  %s at instruction 0x%lx: %s", text, cause->rip, reason_text(cause->reason));
+		proc_print("  %s at instruction 0x%lx: %s", text, cause->rip,
+			reason_text(cause->reason));
 		print_region(cause);
 	} else {
 		proc_print("  %s at instruction 0x%lx", text, cause->rip);
@@ -157,7 +159,8 @@ void handle_victims(void)
 		process = process_find_badge(message.w[0]);
 		if (!process || process->state == PROC_ZOMBIE)
 			continue;
-		proc_print("%s (process %u): killed: memory is exhausted, and it held the most", process->name, process->pid);
+		proc_print("%s (process %u): killed: memory is exhausted, and it held the most",
+			process->name, process->pid);
 		process_end(process, PROC_STATUS_SIGNAL(SIGNAL_KILL));
 	}
 }

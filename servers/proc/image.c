@@ -6,16 +6,16 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "proc.h"
 #include <call.h>
-#include <loader.h>
 #include <faultline/layout.h>
 #include <faultline/protocol/files.h>
 #include <faultline/protocol/pager.h>
 #include <faultline/protocol/proc.h>
 #include <faultline/slots.h>
+#include <loader.h>
 #include <server/status.h>
 #include <server/string.h>
-#include "proc.h"
 
 /* What to run, out of one request. */
 struct image {
@@ -46,7 +46,8 @@ static status_t read_request(const struct message *message, struct image *image)
 	status = loader_strings_count(strings, bytes, &found);
 	if (status != ST_OK)
 		return status;
-	if (found == 0 || arguments > found || environment > found || 1 + arguments + environment != found)
+	if (found == 0 || arguments > found || environment > found ||
+		1 + arguments + environment != found)
 		return ST_BAD_ARGUMENT;
 	path_bytes = (uint32_t)strlen(strings) + 1;
 	image->path = strings;
@@ -109,7 +110,8 @@ static status_t load_and_run(const struct image *image)
 }
 
 /* A space of the process that runs what the request names; or nothing has happened. */
-static status_t make_image(const struct message *message, const struct process *process, struct image *image)
+static status_t make_image(
+	const struct message *message, const struct process *process, struct image *image)
 {
 	status_t status = read_request(message, image);
 

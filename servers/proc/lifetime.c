@@ -16,7 +16,8 @@
 #include <server/print.h>
 #include <server/status.h>
 
-#define STATUS_BY_SIGNAL 128u /* a machine's status for a first program that a signal ended, as shells count */
+#define STATUS_BY_SIGNAL \
+	128u /* a machine's status for a first program that a signal ended, as shells count */
 
 static uint64_t foreground; /* badge, so that it goes stale with the process; 0: none */
 
@@ -57,7 +58,8 @@ void machine_end(uint32_t status)
 
 static bool system_has_process(void)
 {
-	for (const struct process *process = process_first_from(1); process; process = process->next) {
+	for (const struct process *process = process_first_from(1); process;
+		process = process->next) {
 		if (process->by_system)
 			return true;
 	}
@@ -86,7 +88,8 @@ static bool tell_parent(const struct process *process)
 	struct process *parent = process->parent;
 	struct reply reply = { .status = ST_OK, .word0 = process->pid, .word1 = process->status };
 
-	if (parent->state != PROC_WAITING || (parent->wait_pid != 0 && parent->wait_pid != process->pid))
+	if (parent->state != PROC_WAITING ||
+		(parent->wait_pid != 0 && parent->wait_pid != process->pid))
 		return false;
 	parent->state = PROC_RUNNING;
 	reply.token = parent->wait_token;
@@ -113,7 +116,8 @@ void process_end_tree(struct process *ancestor, uint32_t signal)
 	static uint32_t pids[PROCESS_MAX];
 	uint32_t found = 0;
 
-	for (const struct process *process = process_first_from(1); process; process = process->next) {
+	for (const struct process *process = process_first_from(1); process;
+		process = process->next) {
 		if (process->state != PROC_ZOMBIE && process_is_within(process, ancestor))
 			pids[found++] = process->pid;
 	}

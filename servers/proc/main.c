@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "proc.h"
 #include <call.h>
 #include <faultline/protocol/console.h>
 #include <faultline/protocol/pager.h>
@@ -15,7 +16,6 @@
 #include <server/request.h>
 #include <server/start.h>
 #include <server/string.h>
-#include "proc.h"
 
 #define LINE_BYTES 256u
 
@@ -200,7 +200,7 @@ static enum handled handle_maps(struct message *message, struct process *caller)
 typedef enum handled (*request_handler_t)(struct message *message, struct process *process);
 
 /* Labels are PROC_FORK and what follows. */
-#define REQUEST_INDEX(label) ((label) & 0xffu)
+#define REQUEST_INDEX(label) ((label)&0xffu)
 
 static const request_handler_t request_handlers[] = {
 	[REQUEST_INDEX(PROC_FORK)] = handle_fork,

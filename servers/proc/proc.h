@@ -15,10 +15,10 @@
 #ifndef PROC_PROC_H
 #define PROC_PROC_H
 
-#include <stdint.h>
+#include "process.h"
 #include <faultline/status.h>
 #include <server/request.h>
-#include "process.h"
+#include <stdint.h>
 
 /* Signal numbers of the protocol (the programs' C library translates by name). */
 enum {

@@ -13,8 +13,8 @@
 #include <faultline/protocol/proc.h>
 #include <server/string.h>
 
-#define GENERATION_MASK 0x7fffffffu /* bit 63 of a badge marks the system's */
-#define BADGE_PID_MASK 0xffffffffu
+#define GENERATION_MASK	       0x7fffffffu /* bit 63 of a badge marks the system's */
+#define BADGE_PID_MASK	       0xffffffffu
 #define BADGE_GENERATION_SHIFT 32
 
 static struct process table[PROCESS_MAX];
@@ -207,7 +207,8 @@ static bool family_ok(const struct process *process)
 
 	if (process->state == PROC_ZOMBIE && process->first_child)
 		return false;
-	for (const struct process *child = process->first_child; child; child = child->next_sibling) {
+	for (const struct process *child = process->first_child; child;
+		child = child->next_sibling) {
 		if (child->pid == 0 || child->parent != process)
 			return false;
 		if (child->next_sibling && child->next_sibling->previous_sibling != child)
@@ -215,7 +216,8 @@ static bool family_ok(const struct process *process)
 	}
 	if (!process->parent)
 		return !process->next_sibling && !process->previous_sibling;
-	for (const struct process *child = process->parent->first_child; child; child = child->next_sibling) {
+	for (const struct process *child = process->parent->first_child; child;
+		child = child->next_sibling) {
 		if (child == process)
 			found = child;
 	}
@@ -233,7 +235,8 @@ bool process_table_ok(void)
 		listed++;
 		if (&table[process->pid % PROCESS_MAX] != process || listed > PROCESS_MAX)
 			return false;
-		if (process->next && (process->next->previous != process || process->next->pid <= process->pid))
+		if (process->next &&
+			(process->next->previous != process || process->next->pid <= process->pid))
 			return false;
 		if (!process->next && last != process)
 			return false;

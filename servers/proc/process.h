@@ -15,19 +15,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROCESS_MAX 4096u
-#define PROCESS_PID_LIMIT (1024u * PROCESS_MAX) /* a multiple, so that slots stay the same */
+#define PROCESS_MAX	   4096u
+#define PROCESS_PID_LIMIT  (1024u * PROCESS_MAX) /* a multiple, so that slots stay the same */
 #define PROCESS_NAME_BYTES 28u
 
 struct process {
 	uint32_t pid; /* 0: the slot is free */
 	uint32_t generation;
-	uint32_t state;  /* PROC_RUNNING, PROC_WAITING, PROC_ZOMBIE */
-	uint32_t status; /* of a zombie: its wait status */
-	bool by_system;  /* started by init, nobody's child */
-	uint64_t space;  /* the pager's id; 0: none */
-	uint64_t wait_token; /* PROC_WAITING: whom to answer */
-	uint32_t wait_pid;   /* and which child it waits for; 0: any */
+	uint32_t state;		       /* PROC_RUNNING, PROC_WAITING, PROC_ZOMBIE */
+	uint32_t status;	       /* of a zombie: its wait status */
+	bool by_system;		       /* started by init, nobody's child */
+	uint64_t space;		       /* the pager's id; 0: none */
+	uint64_t wait_token;	       /* PROC_WAITING: whom to answer */
+	uint32_t wait_pid;	       /* and which child it waits for; 0: any */
 	char name[PROCESS_NAME_BYTES]; /* ends with NUL */
 	/* Family: links are NULL where there is nobody. */
 	struct process *parent, *first_child, *next_sibling, *previous_sibling;

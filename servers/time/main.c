@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "sleepers.h"
 #include <call.h>
 #include <faultline/protocol/console.h>
 #include <faultline/slots.h>
@@ -13,7 +14,6 @@
 #include <server/request.h>
 #include <server/start.h>
 #include <server/status.h>
-#include "sleepers.h"
 
 #define NOTIFY_DEADLINE 1u
 
@@ -99,10 +99,11 @@ static void handle_notification(uint64_t bits)
 
 int main(uint64_t argument)
 {
-	static const struct server_handlers handlers = {
-		.request = handle_request, .notification = handle_notification, .cancel = sleepers_remove
-	};
-	status_t status = kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_DEADLINE, 0, 0, 0, NULL);
+	static const struct server_handlers handlers = { .request = handle_request,
+		.notification = handle_notification,
+		.cancel = sleepers_remove };
+	status_t status =
+		kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_DEADLINE, 0, 0, 0, NULL);
 
 	(void)argument; /* the same work in every system */
 	server_set_name("time");

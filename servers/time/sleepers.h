@@ -8,15 +8,15 @@
 #ifndef TIME_SLEEPERS_H
 #define TIME_SLEEPERS_H
 
+#include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <faultline/status.h>
 
 #define SLEEPERS_MAX 8192u
 
 struct sleeper {
 	uint64_t deadline; /* nanoseconds since boot */
-	uint64_t order;    /* of arrival: equal deadlines wake in it */
+	uint64_t order;	   /* of arrival: equal deadlines wake in it */
 	uint64_t token;
 };
 

@@ -8,7 +8,7 @@
 
 /* From proc: end the machine, with the status (0..255) in the bits from INIT_STATUS_SHIFT on. */
 #define INIT_NOTIFY_SHUTDOWN (1ull << 0)
-#define INIT_STATUS_SHIFT 8
+#define INIT_STATUS_SHIFT    8
 
 /* From the kernel: a thread of a pool below init's has an exception that nobody takes. */
 #define INIT_NOTIFY_PARKED (1ull << 1)

@@ -34,6 +34,7 @@ enum {
 	PAGER_SPACE_STAT,   /* out payload struct pager_space_stat */
 	PAGER_MAPS,         /* w0 space id (0: own), w1 address to start from; out payload struct pager_region[], w0 count, w1 next address or 0 */
 	PAGER_STAT,         /* out payload struct pager_stat */
+	PAGER_PAGES,        /* w0 space id (0: own), w1 address to start from; out payload struct pager_page[], w0 count, w1 next address or 0 */
 
 	/* System servers only. */
 	/* w0 badge for its minted handles, w1 class, w2 SPACE_* rights (op.h; SPACE_TIMER ...; 0 for programs);
@@ -99,6 +100,11 @@ struct pager_region {
 	uint64_t offset;     /* of start in the object */
 	uint64_t resident;   /* pages present in this space's tables */
 	char name[16];       /* "heap", "stack", the object's name, or "" */
+};
+
+/* A page that the tables name: the leaf entry as it stands there (frame.h: PTE_*). */
+struct pager_page {
+	uint64_t address, entry;
 };
 
 struct pager_space_stat {

@@ -1,0 +1,57 @@
+/*
+ * kerneltests: runs all tables, prints `N passed, N failed`, ends the machine with status 0 or 1.
+ *
+ * The kernel's command line may name one test to run: test=NAME.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "kernel_tests.h"
+#include <server/print.h>
+#include <server/start.h>
+#include <server/string.h>
+
+static const struct test *const tables[] = {
+	tests_frames, tests_tables, tests_copies, tests_batches, tests_objects, tests_handles,
+	tests_messages, tests_calls, tests_faults, tests_exceptions, tests_threads, tests_devices,
+	tests_flushes, tests_wild, tests_coverage,
+};
+
+/* The name behind "test=" on the command line, or NULL for all tests. */
+static const char *wanted_test(const char *command_line)
+{
+	static char name[64];
+	size_t length = 0;
+
+	for (const char *at = command_line; *at; at++) {
+		if (strncmp(at, "test=", 5) != 0) {
+			continue;
+		}
+		for (at += 5; at[length] && at[length] != ' ' && length < sizeof(name) - 1; length++) {
+			name[length] = at[length];
+		}
+		return name;
+	}
+	return NULL;
+}
+
+int main(uint64_t argument)
+{
+	const struct raw_boot *raw_boot = (const struct raw_boot *)argument;
+	struct tally tally = {0};
+	const char *only;
+
+	server_set_name("kerneltests");
+	if (!harness_start(raw_boot)) {
+		tally.failed++;
+	} else {
+		only = wanted_test(raw_boot->command_line);
+		for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+			harness_run(tables[i], only, &tally);
+		}
+	}
+	if (tally.skipped) {
+		report("%u skipped\n", tally.skipped);
+	}
+	report("%u passed, %u failed\n", tally.passed, tally.failed);
+	return kernel_call(CALL_SHUTDOWN, tally.failed != 0, 0, 0, 0, 0, 0, NULL) == ST_OK;
+}

@@ -1,0 +1,855 @@
+/*
+ * The reference model (see table_model.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "table_model.h"
+#include <string.h>
+#include <faultline/layout.h>
+
+#define BITS_LEAF (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX | PTE_SOFT)
+#define BITS_LINK (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT)
+#define NUMBER(entry) (((entry)&PTE_FRAME) >> 12)
+
+/* See table_model.h. */
+void model_start(struct model *model)
+{
+	memset(model, 0, sizeof(*model));
+	for (uint32_t i = 3; i < MODEL_FRAMES; i++)
+		model->frame[i] = (struct model_frame){ .type = FRAME_FREE, .pool = 1 };
+	model->frame[1].type = FRAME_KERNEL;
+	model->frame[2].type = FRAME_ZERO;
+	model->limit = UINT32_MAX;
+}
+
+/* See table_model.h. */
+bool model_pool_within(const struct model *model, uint32_t pool, uint32_t holder)
+{
+	while (pool != 0 && pool < MODEL_POOLS && pool != holder)
+		pool = model->parent[pool];
+	return pool != 0 && pool == holder;
+}
+
+/* See table_model.h. */
+uint32_t model_level(const struct model *model, uint64_t pfn)
+{
+	switch (pfn < MODEL_FRAMES ? model->frame[pfn].type : FRAME_NONE) {
+	case FRAME_L1:
+		return 1;
+	case FRAME_L2:
+		return 2;
+	case FRAME_L3:
+		return 3;
+	case FRAME_TOP:
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+static bool owns(const struct model *model, const struct model_call *call, uint64_t pfn)
+{
+	return pfn < MODEL_FRAMES && model->frame[pfn].type != FRAME_NONE &&
+	       model_pool_within(model, model->frame[pfn].pool, call->pool);
+}
+
+static bool may_use(const struct model *model, const struct model_call *call, uint64_t pfn)
+{
+	return owns(model, call, pfn) ||
+	       (pfn < MODEL_FRAMES && model->frame[pfn].lent_to != 0 &&
+		model_pool_within(model, model->frame[pfn].lent_to, call->pool));
+}
+
+static void full_flush(struct model *model)
+{
+	for (uint32_t i = 0; i < MODEL_FRAMES; i++)
+		model->frame[i].stale = false;
+	model->full_flushes++;
+}
+
+static uint64_t short_limit(const struct model *model)
+{
+	return model->limit < 65535 ? model->limit : 65535;
+}
+
+static bool unused(const struct model_frame *frame)
+{
+	return !frame->refs && !frame->holds && !frame->live && !frame->lent_to && !frame->in_block;
+}
+
+static bool has_room(const struct model_call *call, uint32_t words)
+{
+	return call->result_count + words <= call->room;
+}
+
+static void report(struct model_call *call, uint64_t word)
+{
+	call->results[call->result_count++] = word;
+}
+
+static bool pay(struct model_call *call, uint64_t work)
+{
+	if (call->work < work)
+		return false;
+	call->work -= work;
+	return true;
+}
+
+/* Slots of a top-level table: 'u'ser, 'v'malloc, 'm'essage, or 0 for the kernel's. */
+static char slot_kind(uint64_t slot)
+{
+	return slot < 256 ? 'u' : slot >= 402 && slot <= 465 ? 'v' : slot == 466 ? 'm' : 0;
+}
+
+static bool slots_ok(uint64_t first, uint64_t count)
+{
+	for (uint64_t i = first; i < first + count; i++)
+		if (slot_kind(i) == 0 || slot_kind(i) != slot_kind(first))
+			return false;
+	return true;
+}
+
+static status_t table_named(const struct model *model, const struct model_call *call, uint64_t pfn,
+			    uint64_t first, uint64_t count)
+{
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	if (model_level(model, pfn) == 0)
+		return ST_WRONG_TYPE;
+	return model_level(model, pfn) == 4 && !slots_ok(first, count) ? ST_NO_RIGHT : ST_OK;
+}
+
+/* ---- entries ---- */
+
+static status_t large_allowed(const struct model *model, struct model_call *call, uint64_t entry)
+{
+	uint64_t head = NUMBER(entry);
+
+	if ((entry & ~(BITS_LEAF | PTE_PS | PTE_FRAME)) || head >> 28 || head % 512)
+		return ST_BAD_ARGUMENT;
+	if (head + 512 > MODEL_FRAMES || !owns(model, call, head))
+		return ST_BAD_FRAME;
+	if (model->frame[head].in_block)
+		return ST_OK;
+	if (!pay(call, 512))
+		return ST_MORE;
+	for (uint64_t i = head; i < head + 512; i++) {
+		if (model->frame[i].type == FRAME_NONE || model->frame[i].pool != model->frame[head].pool)
+			return ST_BAD_FRAME;
+		if (model->frame[i].type != FRAME_DATA)
+			return ST_WRONG_TYPE;
+		if (model->frame[i].lent_to)
+			return ST_BUSY;
+	}
+	return ST_OK;
+}
+
+static status_t link_allowed(const struct model *model, const struct model_call *call, uint32_t level,
+			     uint64_t entry)
+{
+	uint64_t target = NUMBER(entry);
+
+	if ((entry & ~(BITS_LINK | PTE_FRAME)) || target >> 28 || !(entry & PTE_U))
+		return ST_BAD_ARGUMENT;
+	if (!owns(model, call, target))
+		return ST_BAD_FRAME;
+	return model_level(model, target) == level - 1 ? ST_OK : ST_WRONG_TYPE;
+}
+
+static status_t leaf_allowed(const struct model *model, const struct model_call *call, uint64_t entry)
+{
+	uint64_t target = NUMBER(entry);
+
+	if ((entry & ~(BITS_LEAF | PTE_FRAME)) || target >> 28)
+		return ST_BAD_ARGUMENT;
+	if (target >= MODEL_FRAMES)
+		return ST_BAD_FRAME;
+	if (model->frame[target].type == FRAME_ZERO)
+		return entry & PTE_W ? ST_WRONG_TYPE : ST_OK;
+	if (!may_use(model, call, target))
+		return ST_BAD_FRAME;
+	switch (model->frame[target].type) {
+	case FRAME_DATA:
+	case FRAME_MSG:
+		return ST_OK;
+	case FRAME_TRACE:
+		return entry & PTE_W ? ST_WRONG_TYPE : ST_OK;
+	default:
+		return ST_WRONG_TYPE;
+	}
+}
+
+static status_t entry_allowed(const struct model *model, struct model_call *call, uint32_t level, uint64_t entry)
+{
+	if (level == 1)
+		return leaf_allowed(model, call, entry);
+	if (level == 2 && (entry & PTE_PS))
+		return large_allowed(model, call, entry);
+	return link_allowed(model, call, level, entry);
+}
+
+static status_t one_more(const struct model *model, uint64_t entry)
+{
+	const struct model_frame *target = &model->frame[NUMBER(entry)];
+
+	if (entry & PTE_PS)
+		return target->large >= short_limit(model) ? ST_LIMIT : ST_OK;
+	if (target->type == FRAME_MSG && target->refs >= 1)
+		return ST_LIMIT;
+	return target->refs >= model->limit ? ST_LIMIT : ST_OK;
+}
+
+static void count_one(struct model *model, uint64_t entry)
+{
+	uint64_t number = NUMBER(entry);
+	struct model_frame *target = &model->frame[number];
+	bool stale = false;
+
+	if (entry & PTE_PS) {
+		if (target->large++ == 0) {
+			for (uint64_t i = number; i < number + 512; i++) {
+				stale |= model->frame[i].refs == 0 && model->frame[i].stale;
+				model->frame[i].in_block = true;
+			}
+		}
+	} else if (target->type != FRAME_ZERO) {
+		stale = target->refs == 0 && target->stale;
+		target->refs++;
+	}
+	if (stale)
+		full_flush(model);
+}
+
+static status_t may_go(const struct model *model, struct model_call *call, uint64_t entry)
+{
+	const struct model_frame *target = &model->frame[NUMBER(entry)];
+
+	if (entry & PTE_PS) {
+		if (target->large > 1)
+			return ST_OK;
+		return has_room(call, 1) && pay(call, 512) ? ST_OK : ST_MORE;
+	}
+	return target->refs == 1 && !has_room(call, 1) ? ST_MORE : ST_OK;
+}
+
+static void large_gone(struct model *model, struct model_call *call, uint64_t entry)
+{
+	uint64_t head = NUMBER(entry);
+	bool dirty;
+
+	model->frame[head].dirty |= (entry & PTE_D) != 0;
+	dirty = model->frame[head].dirty;
+	if (--model->frame[head].large != 0)
+		return;
+	for (uint64_t i = head; i < head + 512; i++) {
+		model->frame[i].in_block = false;
+		model->frame[i].dirty |= dirty;
+		model->frame[i].stale |= model->frame[i].refs == 0;
+	}
+	report(call, (uint64_t)RESULT_FRAME << 60 | RESULT_BLOCK | (dirty ? RESULT_DIRTY : 0) | head);
+}
+
+static void gone(struct model *model, struct model_call *call, uint64_t entry)
+{
+	uint64_t number = NUMBER(entry);
+	struct model_frame *target = &model->frame[number];
+	uint64_t kind = model_level(model, number) ? RESULT_TABLE : RESULT_FRAME;
+
+	if (entry & PTE_PS) {
+		large_gone(model, call, entry);
+		return;
+	}
+	if (target->type == FRAME_ZERO)
+		return;
+	target->dirty |= (entry & PTE_D) != 0;
+	if (--target->refs != 0 || target->in_block)
+		return;
+	target->stale = true;
+	report(call, kind << 60 | (target->dirty ? RESULT_DIRTY : 0) | number);
+}
+
+static void store(struct model *model, uint64_t table, uint64_t index, uint64_t value)
+{
+	uint64_t *entry = &model->word[table][index];
+
+	if (*entry == 0 && value != 0)
+		model->frame[table].live++;
+	if (*entry != 0 && value == 0)
+		model->frame[table].live--;
+	*entry = value;
+}
+
+static bool is_special(const struct model *model, uint64_t entry)
+{
+	return (entry & PTE_PS) || model->frame[NUMBER(entry)].type == FRAME_MSG;
+}
+
+static status_t put_present(struct model *model, struct model_call *call, uint64_t table, uint64_t index,
+			    uint64_t value)
+{
+	uint64_t old = model->word[table][index];
+	status_t status = entry_allowed(model, call, model_level(model, table), value);
+
+	if (status != ST_OK)
+		return status;
+	if ((old & PTE_P) && NUMBER(old) == NUMBER(value) && !((old ^ value) & PTE_PS)) {
+		if ((old & PTE_D) && !(value & PTE_D) && model->frame[NUMBER(value)].type != FRAME_ZERO)
+			model->frame[NUMBER(value)].dirty = true;
+		store(model, table, index, value);
+		return ST_OK;
+	}
+	if ((old & PTE_P) && ((old ^ value) & PTE_PS))
+		return ST_BUSY;
+	status = one_more(model, value);
+	if (status == ST_OK && (old & PTE_P))
+		status = may_go(model, call, old);
+	if (status != ST_OK)
+		return status;
+	model->frame[table].special |= is_special(model, value);
+	count_one(model, value);
+	store(model, table, index, value);
+	if (old & PTE_P)
+		gone(model, call, old);
+	return ST_OK;
+}
+
+static status_t put(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint64_t value)
+{
+	uint64_t old = model->word[table][index];
+	status_t status = ST_OK;
+
+	if (value & PTE_P)
+		return put_present(model, call, table, index, value);
+	if (old & PTE_P)
+		status = may_go(model, call, old);
+	if (status != ST_OK)
+		return status;
+	store(model, table, index, value);
+	if (old & PTE_P)
+		gone(model, call, old);
+	return ST_OK;
+}
+
+static bool same(uint64_t entry, uint64_t expected)
+{
+	if (entry & PTE_P)
+		return (entry | PTE_A | PTE_D) == (expected | PTE_A | PTE_D);
+	return entry == expected;
+}
+
+/* ---- operations on tables ---- */
+
+static status_t do_set(struct model *model, struct model_call *call)
+{
+	uint64_t table = OP_PFN(call->op.head), index = OP_INDEX(call->op.head);
+	status_t status = table_named(model, call, table, index, 1);
+
+	if (status != ST_OK)
+		return status;
+	if (!pay(call, 1))
+		return ST_MORE;
+	if (!same(model->word[table][index], call->op.b))
+		return ST_MISMATCH;
+	return put(model, call, table, index, call->op.a);
+}
+
+static status_t run_named(const struct model *model, const struct model_call *call)
+{
+	uint64_t first = OP_INDEX(call->op.head), count = OP_ENTRIES(call->op.head);
+
+	if (count < 1 || first + count > 512)
+		return ST_BAD_ARGUMENT;
+	return table_named(model, call, OP_PFN(call->op.head), first, count);
+}
+
+/* One entry of a run; `i` counts from its start. */
+typedef status_t entry_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i);
+
+static status_t each_entry(struct model *model, struct model_call *call, entry_step *step)
+{
+	uint64_t work = call->work;
+	uint32_t count = OP_ENTRIES(call->op.head), allowed = count < work ? count : (uint32_t)work;
+
+	call->work -= allowed;
+	for (uint32_t i = 0; i < allowed; i++) {
+		status_t status = step(model, call, OP_PFN(call->op.head), OP_INDEX(call->op.head) + i, i);
+
+		call->done = i;
+		if (status != ST_OK)
+			return status;
+	}
+	call->done = allowed;
+	return allowed == count ? ST_OK : ST_MORE;
+}
+
+static status_t fill_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	if (call->list[i] == 0 || !same(model->word[table][index], call->op.b))
+		return ST_OK;
+	return put(model, call, table, index, call->op.a | (uint64_t)call->list[i] << 12);
+}
+
+static status_t do_fill(struct model *model, struct model_call *call)
+{
+	status_t status = run_named(model, call);
+
+	if (status != ST_OK)
+		return status;
+	if (!(call->op.a & PTE_P) || (call->op.a & PTE_FRAME))
+		return ST_BAD_ARGUMENT;
+	return each_entry(model, call, fill_step);
+}
+
+static status_t clear_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	uint64_t old = model->word[table][index];
+
+	(void)i;
+	if (old == 0 || (old & PTE_P))
+		return put(model, call, table, index, 0);
+	if (!has_room(call, 2))
+		return ST_MORE;
+	report(call, (uint64_t)RESULT_WORD << 60);
+	report(call, old);
+	store(model, table, index, 0);
+	return ST_OK;
+}
+
+static status_t protect_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	uint64_t old = model->word[table][index], value = (old & ~call->op.a) | call->op.b;
+	uint32_t level = model_level(model, table);
+	bool weaker;
+	status_t status = ST_OK;
+
+	(void)i;
+	if (!(old & PTE_P))
+		return ST_OK;
+	/* Rights of leaves may shrink without further ado; what else changes is checked as a new entry. */
+	weaker = level == 1 && !(call->op.b & (PTE_W | PTE_U)) && !(call->op.a & ~call->op.b & PTE_NX);
+	if (call->op.a == PTE_W && call->op.b == 0)
+		weaker = true;
+	if (!weaker)
+		status = entry_allowed(model, call, level, value);
+	if (status == ST_OK)
+		store(model, table, index, value);
+	return status;
+}
+
+static status_t read_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	(void)i;
+	if (!has_room(call, 1))
+		return ST_MORE;
+	report(call, model->word[table][index]);
+	return ST_OK;
+}
+
+static status_t harvest_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	uint64_t old = model->word[table][index];
+
+	(void)i;
+	if (!(old & PTE_P) || !(old & (PTE_A | PTE_D)))
+		return ST_OK;
+	if (!has_room(call, 1))
+		return ST_MORE;
+	report(call, index << 16 | (old & (PTE_A | PTE_D)));
+	store(model, table, index, old & ~(PTE_A | PTE_D));
+	return ST_OK;
+}
+
+static status_t do_run(struct model *model, struct model_call *call)
+{
+	status_t status = run_named(model, call);
+	uint32_t code = OP_CODE(call->op.head);
+
+	if (status != ST_OK)
+		return status;
+	if (code == OP_PROTECT) {
+		if ((call->op.a | call->op.b) & ~(PTE_W | PTE_U | PTE_NX))
+			return ST_BAD_ARGUMENT;
+		return each_entry(model, call, protect_step);
+	}
+	if (call->op.a | call->op.b)
+		return ST_BAD_ARGUMENT;
+	return each_entry(model, call, code == OP_CLEAR ? clear_step : code == OP_READ ? read_step : harvest_step);
+}
+
+static uint64_t target_pfn(const struct model_call *call)
+{
+	return call->op.a >> 36;
+}
+
+static uint64_t target_first(const struct model_call *call)
+{
+	return (call->op.a >> 16) & 511;
+}
+
+static uint64_t copied(struct model *model, uint64_t table, uint64_t index)
+{
+	uint64_t entry = model->word[table][index];
+
+	if ((entry & PTE_P) && !(entry & PTE_SHARED))
+		entry &= ~PTE_W;
+	return entry;
+}
+
+static status_t copy_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	uint64_t entry = copied(model, table, index);
+
+	if (entry & PTE_P) {
+		if (one_more(model, entry) != ST_OK)
+			return ST_LIMIT;
+		count_one(model, entry);
+	}
+	store(model, table, index, entry);
+	store(model, target_pfn(call), target_first(call) + i, entry);
+	return ST_OK;
+}
+
+static status_t move_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+{
+	uint64_t entry = model->word[table][index];
+
+	store(model, table, index, 0);
+	store(model, target_pfn(call), target_first(call) + i, entry);
+	return ST_OK;
+}
+
+static status_t do_copy_or_move(struct model *model, struct model_call *call)
+{
+	uint64_t from = OP_PFN(call->op.head), first = OP_INDEX(call->op.head), count = OP_ENTRIES(call->op.head);
+	uint64_t to = target_pfn(call), target = target_first(call), allowed;
+	status_t status = run_named(model, call);
+
+	if (status != ST_OK)
+		return status;
+	if (call->op.b || (call->op.a & 0xffff) || (call->op.a >> 25 & 0x7ff) || target + count > 512)
+		return ST_BAD_ARGUMENT;
+	status = table_named(model, call, to, target, count);
+	if (status != ST_OK)
+		return status;
+	if (model_level(model, from) != model_level(model, to))
+		return ST_WRONG_TYPE;
+	if (model_level(model, from) == 4 && (slot_kind(first) == 'm' || slot_kind(target) == 'm'))
+		return ST_NO_RIGHT;
+	if (from == to && (first > target ? first - target : target - first) < count)
+		return ST_BAD_ARGUMENT;
+	allowed = count < call->work ? count : call->work;
+	for (uint64_t i = 0; i < allowed; i++)
+		if (model->word[to][target + i] != 0)
+			return ST_MISMATCH;
+	model->frame[to].special |= model->frame[from].special;
+	return each_entry(model, call, OP_CODE(call->op.head) == OP_COPY ? copy_step : move_step);
+}
+
+static status_t split_allowed(struct model *model, struct model_call *call)
+{
+	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head), fresh = call->op.a, entry;
+	status_t status = table_named(model, call, parent, index, 1);
+
+	if (status != ST_OK)
+		return status;
+	if (model_level(model, parent) == 4 && slot_kind(index) == 'm')
+		return ST_NO_RIGHT;
+	entry = model->word[parent][index];
+	if (!same(entry, call->op.b) || !(entry & PTE_P))
+		return ST_MISMATCH;
+	if (model_level(model, parent) == 1 || (entry & PTE_PS))
+		return ST_WRONG_TYPE;
+	if (!owns(model, call, NUMBER(entry)))
+		return ST_BAD_FRAME;
+	if (model->frame[NUMBER(entry)].refs == 1)
+		return ST_MISMATCH;
+	if (!owns(model, call, fresh))
+		return ST_BAD_FRAME;
+	if (model->frame[fresh].type != FRAME_FREE && model->frame[fresh].type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (!unused(&model->frame[fresh]))
+		return ST_BUSY;
+	return pay(call, 512) ? ST_OK : ST_MORE;
+}
+
+static status_t do_split(struct model *model, struct model_call *call)
+{
+	static struct model before;
+	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head), fresh = call->op.a, entry, old;
+	status_t status = split_allowed(model, call);
+
+	if (status != ST_OK)
+		return status;
+	entry = model->word[parent][index];
+	old = NUMBER(entry);
+	memcpy(before.frame, model->frame, sizeof(before.frame));
+	for (uint32_t i = 0; i < 512; i++) {
+		uint64_t word = model->word[old][i];
+
+		if (!(word & PTE_P))
+			continue;
+		if (one_more(model, word) != ST_OK) {
+			memcpy(model->frame, before.frame, sizeof(before.frame));
+			return ST_LIMIT;
+		}
+		count_one(model, word);
+	}
+	if (model->frame[fresh].stale)
+		full_flush(model);
+	memset(model->word[fresh], 0, sizeof(model->word[fresh]));
+	model->frame[fresh] = (struct model_frame){ .type = model->frame[old].type, .pool = model->frame[fresh].pool,
+						    .refs = 1, .special = model->frame[old].special };
+	for (uint32_t i = 0; i < 512; i++) {
+		uint64_t word = copied(model, old, i);
+
+		store(model, old, i, word);
+		store(model, fresh, i, word);
+	}
+	store(model, parent, index, (entry & ~PTE_FRAME) | fresh << 12 | PTE_W);
+	model->frame[old].refs--;
+	return ST_OK;
+}
+
+/* ---- operations on frames ---- */
+
+typedef status_t frame_step(struct model *model, struct model_call *call, uint64_t pfn);
+
+static status_t each_frame(struct model *model, struct model_call *call, frame_step *step)
+{
+	uint32_t count = OP_ENTRIES(call->op.head);
+
+	if (count < 1 || count > 512)
+		return ST_BAD_ARGUMENT;
+	for (uint32_t i = 0; i < count; i++) {
+		status_t status = step(model, call, OP_PFN(call->op.head) + i);
+
+		if (status != ST_OK)
+			return status;
+		call->done = i + 1;
+	}
+	return ST_OK;
+}
+
+static bool choosable(uint64_t type)
+{
+	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE ||
+	       type == FRAME_L1 || type == FRAME_L2 || type == FRAME_L3;
+}
+
+static bool is_plain(uint64_t type)
+{
+	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE;
+}
+
+static status_t retype_step(struct model *model, struct model_call *call, uint64_t pfn)
+{
+	struct model_frame *frame;
+
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	frame = &model->frame[pfn];
+	if (!choosable(frame->type))
+		return ST_WRONG_TYPE;
+	if (!unused(frame))
+		return ST_BUSY;
+	if (!pay(call, is_plain(frame->type) && !is_plain(call->op.a) ? 512 : 1))
+		return ST_MORE;
+	if (frame->stale)
+		full_flush(model);
+	if (!is_plain(frame->type) || !is_plain(call->op.a))
+		memset(model->word[pfn], 0, sizeof(model->word[pfn]));
+	*frame = (struct model_frame){ .type = (uint32_t)call->op.a, .pool = frame->pool };
+	return ST_OK;
+}
+
+static status_t zero_step(struct model *model, struct model_call *call, uint64_t pfn)
+{
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	if (model->frame[pfn].type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (!pay(call, 512))
+		return ST_MORE;
+	memset(model->word[pfn], 0, sizeof(model->word[pfn]));
+	call->touched[0] = (uint32_t)pfn;
+	return ST_OK;
+}
+
+static status_t do_copy_frame(struct model *model, struct model_call *call)
+{
+	uint64_t from = OP_PFN(call->op.head), to = call->op.a, b = call->op.b;
+	uint64_t at = b & 0xfff, target = b >> 16 & 0xfff, bytes = b >> 32 & 0x1fff;
+	bool zero = from < MODEL_FRAMES && model->frame[from].type == FRAME_ZERO;
+
+	if ((!zero && !may_use(model, call, from)) || !may_use(model, call, to))
+		return ST_BAD_FRAME;
+	if (!zero && model->frame[from].type != FRAME_DATA && model->frame[from].type != FRAME_MSG)
+		return ST_WRONG_TYPE;
+	if (model->frame[to].type != FRAME_DATA && model->frame[to].type != FRAME_MSG)
+		return ST_WRONG_TYPE;
+	if (b == 0)
+		bytes = 4096;
+	else if ((b >> 12 & 15) || (b >> 28 & 15) || b >> 45 || bytes == 0 || at + bytes > 4096 ||
+		 target + bytes > 4096 || from == to)
+		return ST_BAD_ARGUMENT;
+	if (!pay(call, (bytes + 7) / 8))
+		return ST_MORE;
+	memmove((uint8_t *)model->word[to] + target, (const uint8_t *)model->word[from] + at, bytes);
+	call->touched[0] = (uint32_t)to;
+	return ST_OK;
+}
+
+static status_t do_hold(struct model *model, struct model_call *call)
+{
+	uint64_t pfn = OP_PFN(call->op.head);
+	struct model_frame *frame;
+
+	if (call->op.a | call->op.b)
+		return ST_BAD_ARGUMENT;
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	frame = &model->frame[pfn];
+	if (frame->type != FRAME_DATA && (model_level(model, pfn) == 0 || frame->type == FRAME_TOP))
+		return ST_WRONG_TYPE;
+	if (OP_CODE(call->op.head) == OP_HOLD) {
+		if (frame->holds >= short_limit(model))
+			return ST_LIMIT;
+		frame->holds++;
+		return ST_OK;
+	}
+	if (frame->holds == (frame->lent_to ? 1 : 0))
+		return ST_MISMATCH;
+	frame->holds--;
+	return ST_OK;
+}
+
+static status_t transfer_step(struct model *model, struct model_call *call, uint64_t pfn)
+{
+	struct model_frame *frame;
+
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	frame = &model->frame[pfn];
+	if (frame->type != FRAME_FREE && frame->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (!pay(call, 1))
+		return ST_MORE;
+	if (!unused(frame))
+		return ST_BUSY;
+	if (frame->stale)
+		full_flush(model);
+	*frame = (struct model_frame){ .type = frame->type, .pool = (uint32_t)call->op.a };
+	return ST_OK;
+}
+
+static bool pool_exists(const struct model *model, uint64_t pool)
+{
+	return pool == 1 || (pool < MODEL_POOLS && model->parent[pool] != 0);
+}
+
+static status_t do_transfer(struct model *model, struct model_call *call)
+{
+	if (call->op.b)
+		return ST_BAD_ARGUMENT;
+	if (!pool_exists(model, call->op.a) ||
+	    (!model_pool_within(model, (uint32_t)call->op.a, call->pool) &&
+	     !model_pool_within(model, call->pool, (uint32_t)call->op.a)))
+		return ST_NO_RIGHT;
+	return each_frame(model, call, transfer_step);
+}
+
+static status_t do_lend(struct model *model, struct model_call *call)
+{
+	uint64_t pfn = OP_PFN(call->op.head);
+	struct model_frame *frame;
+
+	if (call->op.b)
+		return ST_BAD_ARGUMENT;
+	if (!owns(model, call, pfn))
+		return ST_BAD_FRAME;
+	frame = &model->frame[pfn];
+	if (frame->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (call->op.a == 0) {
+		if (!frame->lent_to)
+			return ST_MISMATCH;
+		if (frame->refs)
+			return ST_BUSY;
+		if (frame->stale)
+			full_flush(model);
+		frame->lent_to = 0;
+		frame->holds--;
+		return ST_OK;
+	}
+	if (!pool_exists(model, call->op.a))
+		return ST_NO_RIGHT;
+	if (frame->lent_to || frame->in_block)
+		return ST_BUSY;
+	if (frame->holds >= short_limit(model))
+		return ST_LIMIT;
+	frame->holds++;
+	frame->lent_to = (uint32_t)call->op.a;
+	return ST_OK;
+}
+
+static status_t do_operation(struct model *model, struct model_call *call)
+{
+	switch (OP_CODE(call->op.head)) {
+	case OP_NOP:
+		return ST_OK;
+	case OP_RETYPE:
+		return call->op.b || !choosable(call->op.a) ? ST_BAD_ARGUMENT : each_frame(model, call, retype_step);
+	case OP_SET:
+		return do_set(model, call);
+	case OP_FILL:
+		return do_fill(model, call);
+	case OP_COPY:
+	case OP_MOVE:
+		return do_copy_or_move(model, call);
+	case OP_SPLIT:
+		return do_split(model, call);
+	case OP_CLEAR:
+	case OP_PROTECT:
+	case OP_READ:
+	case OP_HARVEST:
+		return do_run(model, call);
+	case OP_ZERO:
+		return call->op.a | call->op.b ? ST_BAD_ARGUMENT : each_frame(model, call, zero_step);
+	case OP_COPY_FRAME:
+		return do_copy_frame(model, call);
+	case OP_HOLD:
+	case OP_RELEASE:
+		return do_hold(model, call);
+	case OP_TRANSFER:
+		return do_transfer(model, call);
+	case OP_LEND:
+		return do_lend(model, call);
+	default:
+		return ST_BAD_CALL;
+	}
+}
+
+static bool takes_hints(uint32_t code)
+{
+	return code == OP_SET || code == OP_FILL || code == OP_COPY || code == OP_SPLIT || code == OP_MOVE ||
+	       code == OP_CLEAR || code == OP_PROTECT || code == OP_HARVEST;
+}
+
+/* See table_model.h. */
+void model_run(struct model *model, struct model_call *call)
+{
+	uint32_t flags = OP_FLAGS(call->op.head);
+
+	call->done = 0;
+	call->result_count = 0;
+	memset(call->touched, 0, sizeof(call->touched));
+	if ((call->op.head >> 35 & 1) || (flags && (!takes_hints(OP_CODE(call->op.head)) || flags > FLUSH_ALL))) {
+		call->status = ST_BAD_ARGUMENT;
+		return;
+	}
+	call->status = do_operation(model, call);
+	if ((call->status == ST_OK || call->done) && (flags == FLUSH_ALL || (flags == FLUSH_SPACE && !call->has_scope)))
+		full_flush(model);
+	if (call->status == ST_OK)
+		call->done = 0;
+}
