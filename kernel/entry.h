@@ -279,8 +279,8 @@ static inline uint32_t entries_share(uint64_t *source, uint64_t *target, bool wr
 	uint32_t used = 0;
 
 	if (entries_are_zero(source)) {
-		for (uint32_t i = 0; i < 8 && write_zeros; i++)
-			target[i] = 0;
+		if (write_zeros)
+			target[0] = target[1] = target[2] = target[3] = target[4] = target[5] = target[6] = target[7] = 0;
 		return 0;
 	}
 #pragma GCC unroll 8

@@ -39,6 +39,8 @@ status_t handle_transfer(struct space *from, uint32_t slot, struct space *to, ui
 
 	if (!source)
 		return ST_BAD_HANDLE;
+	if (!(source->rights & RIGHT_GIVE)) /* it may have been replaced since it was queued */
+		return ST_NO_RIGHT;
 	return handle_place(to, target, source, source->rights, source->badge);
 }
 

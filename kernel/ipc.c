@@ -51,6 +51,19 @@ static status_t message_check(const struct thread *from, const struct thread *to
 	return ST_OK;
 }
 
+/* Exactly `bytes` of one message page to another: what lies behind stays the receiver's own. */
+static void payload_copy(pfn_t to, pfn_t from, uint32_t bytes)
+{
+	uint64_t *target = frame_memory(to);
+	const uint64_t *source = frame_memory(from);
+	uint32_t words = bytes / 8;
+	uint64_t mask = (1ull << (bytes % 8 * 8)) - 1;
+
+	memory_copy_words(target, source, words);
+	if (mask)
+		target[words] = (source[words] & mask) | (target[words] & ~mask);
+}
+
 /* Words, payload and handle go over; the sender was checked when it called, but the receiver's
    page may be missing and the handle gone by now: then they do not go along. */
 static void message_move(struct thread *to, const struct thread *from, uint64_t tag)
@@ -62,8 +75,7 @@ static void message_move(struct thread *to, const struct thread *from, uint64_t 
 	copy_words(&to->registers, &from->registers);
 	if (bytes) {
 		if (from->message && to->message)
-			memory_copy_words(frame_memory(to->message), frame_memory(from->message),
-					  (bytes + 7) / 8);
+			payload_copy(to->message, from->message, bytes);
 		else
 			arrived &= UINT32_MAX;
 	}
@@ -467,6 +479,13 @@ void ipc_detach(struct thread *thread)
 	}
 	thread->state = THREAD_STOPPED;
 	thread->port = NULL;
+}
+
+void ipc_requeue(struct thread *thread, uint8_t effective)
+{
+	queue_remove(thread->port, thread);
+	thread->effective = effective;
+	queue_insert(thread->port, thread);
 }
 
 /* A waiting call ends with a status, and its thread runs on. */

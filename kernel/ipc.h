@@ -25,6 +25,9 @@ struct thread *ipc_send(struct thread *thread, struct port *port, uint64_t badge
 /* Take a thread out of every list it may be in; it is STOPPED after. */
 void ipc_detach(struct thread *thread);
 
+/* Another effective priority for a QUEUED thread: it goes to the end of that queue. */
+void ipc_requeue(struct thread *thread, uint8_t effective);
+
 /* Interrupt a call that waits: withdrawn when queued, announced as a cancel when served. */
 void ipc_interrupt(struct thread *thread);
 

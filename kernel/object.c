@@ -15,6 +15,7 @@
 #include "log.h"
 #include "machine/cpu.h"
 #include "machine/selectors.h"
+#include "pool.h"
 #include "sched.h"
 #include "table.h"
 
@@ -68,6 +69,7 @@ status_t space_create(pfn_t pfn, pfn_t top, uint32_t flags, uint16_t pool)
 	space->top = top;
 	space->flags = flags;
 	space->pool = pool;
+	pool_add_user(pool);
 	list_init(&space->threads);
 	return ST_OK;
 }
@@ -79,6 +81,7 @@ status_t space_destroy(struct space *space)
 	if (!list_is_empty(&space->threads) || frame_table[top].live != 0 || frame_table[top].holds)
 		return ST_BUSY;
 	sched_forget_space(space);
+	pool_remove_user(space->pool);
 	object_free(top);
 	frame_table[top].epoch = flush_epoch; /* the processor may have cached its entries */
 	object_free(frame_number(space));

@@ -58,7 +58,7 @@ static status_t op_space_create(struct batch *batch, const struct op *op)
 	if (pool && !pool_is_within((uint16_t)pool, batch->pool))
 		return ST_NO_RIGHT;
 	/* Rights that the caller's space lacks cannot be given on. */
-	if (batch->caller && ((uint32_t)op->b & ~batch->caller->space->flags & ~SPACE_FPU_NONE))
+	if (batch->caller && ((uint32_t)op->b & ~batch->caller->space->flags))
 		return ST_NO_RIGHT;
 	return space_create(OP_PFN(op->head), (pfn_t)op->a, (uint32_t)op->b, (uint16_t)pool);
 }
@@ -98,19 +98,19 @@ static status_t op_thread_create(struct batch *batch, const struct op *op)
 	return thread_create(OP_PFN(op->head), space_of((pfn_t)op->a), (uint32_t)op->b);
 }
 
-/* A thread in a ready queue moves to that of its new priority; one in a port's queue keeps its
-   place until its next call. */
+/* A thread that waits in a queue moves to that of its new priority. */
 static void thread_set_priority(struct thread *thread, uint8_t priority)
 {
-	bool in_ready_queue = thread->state == THREAD_READY && this_cpu()->current != thread;
-
-	if (in_ready_queue)
-		sched_remove(thread);
 	thread->priority = priority;
-	if (thread->state != THREAD_QUEUED)
+	if (thread->state == THREAD_QUEUED) {
+		ipc_requeue(thread, priority);
+	} else if (thread->state == THREAD_READY && this_cpu()->current != thread) {
+		sched_remove(thread);
 		thread->effective = priority;
-	if (in_ready_queue)
 		sched_ready(thread);
+	} else {
+		thread->effective = priority;
+	}
 }
 
 /* A fault or exception port: the caller's handle, with a badge of its choice. */

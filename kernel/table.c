@@ -144,7 +144,7 @@ static inline status_t table_put(struct batch *batch, const struct table *table,
  * an absent entry, the same page, the ZERO page, or a page that others map as well.  Wherever a rule asks for more
  * than a comparison it changes nothing and returns false: table_put() decides.
  */
-static inline bool put_plain(const struct batch *batch, struct frame *table, uint64_t *entry, uint64_t old,
+static inline __attribute__((always_inline)) bool put_plain(const struct batch *batch, struct frame *table, uint64_t *entry, uint64_t old,
 			     uint64_t value)
 {
 	struct frame *target, *before;

@@ -69,21 +69,38 @@ static bool rights_only_shrink(const struct rights *rights, bool leaf)
 		      rights->remove == PTE_W && rights->add == 0;
 }
 
-static inline status_t protect_entry(struct batch *batch, uint32_t level, uint64_t *entry,
-				     const struct rights *rights, bool shrink)
+/* Rights that only shrink: two steps, each of which takes some. */
+static uint32_t protect_shrink(uint64_t *entries, uint32_t first, uint32_t end, const struct rights *rights)
 {
-	uint64_t old = *entry, value;
-	status_t status;
+	uint64_t keep = ~(rights->remove & ~rights->add), add = rights->add;
 
-	do {
-		value = (old & ~rights->remove) | rights->add;
-		if (unlikely(!shrink)) {
-			status = entry_check(batch, level, value);
-			if (status != ST_OK)
-				return status;
-		}
-	} while (!__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	return ST_OK;
+	for (uint32_t i = first; i < end; i++) {
+		if (!(entries[i] & PTE_P))
+			continue;
+		__atomic_fetch_and(&entries[i], keep, __ATOMIC_RELAXED);
+		if (add != 0)
+			__atomic_fetch_or(&entries[i], add, __ATOMIC_RELAXED);
+	}
+	return end;
+}
+
+/* Other changes are checked as new entries.  Returns how far it came. */
+static uint32_t protect_checked(struct batch *batch, const struct run *run, uint32_t end,
+				const struct rights *rights, status_t *status)
+{
+	for (uint32_t i = run->first; i < end; i++) {
+		uint64_t *entry = &run->table.entries[i], old = *entry, value;
+
+		if (!(old & PTE_P))
+			continue;
+		do {
+			value = (old & ~rights->remove) | rights->add;
+			*status = entry_check(batch, run->table.level, value);
+			if (*status != ST_OK)
+				return i;
+		} while (!__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	}
+	return end;
 }
 
 /* Change the rights of present entries. */
@@ -91,27 +108,21 @@ status_t table_op_protect(struct batch *batch, const struct op *op)
 {
 	struct rights rights = { op->a, op->b };
 	struct run run;
-	bool shrink;
-	uint32_t end, i;
+	uint32_t end;
 	status_t status = run_open(batch, op, &run);
 
 	if (status != ST_OK)
 		return status;
 	if ((op->a | op->b) & ~RIGHTS)
 		return ST_BAD_ARGUMENT;
-	shrink = rights_only_shrink(&rights, run.table.level == 1);
 	end = run.first + run_take(batch, run.count);
-	for (i = entries_skip_zero(run.table.entries, run.first, end); i < end;
-	     i = entries_skip_zero(run.table.entries, i + 1, end)) {
-		if (!(run.table.entries[i] & PTE_P))
-			continue;
-		status = protect_entry(batch, run.table.level, &run.table.entries[i], &rights, shrink);
-		if (unlikely(status != ST_OK)) {
-			batch->done = i - run.first;
-			return status;
-		}
-	}
+	if (rights_only_shrink(&rights, run.table.level == 1))
+		end = protect_shrink(run.table.entries, run.first, end, &rights);
+	else
+		end = protect_checked(batch, &run, end, &rights, &status);
 	batch->done = end - run.first;
+	if (status != ST_OK)
+		return status;
 	return batch->done == run.count ? ST_OK : ST_MORE;
 }
 
