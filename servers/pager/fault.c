@@ -30,6 +30,8 @@
 static struct {
 	struct space *space;
 	uint64_t resident;
+	pfn_t filled;  /* the leaf table that a window goes into, 0: none ... */
+	uint32_t live; /* ... and the entries it had */
 	bool is_message;
 } cure;
 
@@ -57,38 +59,85 @@ static bool region_allows(const struct region *region, uint32_t access)
 
 /* ---- the leaf ---- */
 
-static void set_leaf(const struct path *path, uint64_t entry)
+/* Where the page stands, or is to stand. */
+struct leaf {
+	pfn_t table;
+	uint32_t index;
+	uint64_t entry; /* what is there now */
+	bool is_split;  /* the page has one sharer more than its frame's entry says */
+};
+
+static struct leaf leaf_of(const struct path *path)
 {
-	mmu_add(op_head(OP_SET, 0, path->table[1], level_index(path->address, 1), 1), entry, path->entry[1]);
+	return (struct leaf){
+		.table = path->table[1],
+		.index = level_index(path->address, 1),
+		.entry = path->entry[1],
+		.is_split = path->is_split,
+	};
 }
 
-static void add_resident(struct space *space, uint64_t pages)
+static inline void set_leaf(const struct leaf *leaf, uint64_t entry)
+{
+	mmu_add(op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry);
+}
+
+static inline void add_resident(struct space *space, uint64_t pages)
 {
 	space->resident += pages;
 	cure.resident += pages;
 }
 
-static void put_cleared(struct space *space, const struct path *path, const struct region *region)
+static inline void put_cleared(struct space *space, const struct leaf *leaf, const struct region *region)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
 	mmu_add(op_head(OP_ZERO, 0, frame, 0, 1), 0, 0);
-	set_leaf(path, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_zero++;
 	pager_counters.frames_zeroed++;
 	space->counters.faults_zero++;
 }
 
-static void put_copy(struct space *space, const struct path *path, const struct region *region, pfn_t source)
+static inline void put_copy(struct space *space, const struct leaf *leaf, const struct region *region,
+			    pfn_t source)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
 	mmu_add(op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0);
-	set_leaf(path, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_copy++;
 	pager_counters.frames_copied++;
 	space->counters.faults_copy++;
 	space->counters.frames_copied++;
+}
+
+static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
+{
+	const struct frame *frame = mmu_frame(pfn);
+
+	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 && frame_kind(pfn) == KIND_ANONYMOUS;
+}
+
+/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in its place. */
+static inline void write_present(struct space *space, const struct leaf *leaf, const struct region *region)
+{
+	pfn_t frame = pte_pfn(leaf->entry);
+
+	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
+		if (frame == mmu_zero_frame) {
+			put_cleared(space, leaf, region);
+			return;
+		}
+		if (!is_sole_owner(leaf, frame)) {
+			put_copy(space, leaf, region, frame);
+			return;
+		}
+	}
+	if ((leaf->entry & (PTE_W | PTE_U)) != (PTE_W | PTE_U))
+		set_leaf(leaf, (leaf->entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
+	pager_counters.faults_reuse++;
+	space->counters.faults_reuse++;
 }
 
 /* ---- an empty leaf ---- */
@@ -97,13 +146,15 @@ static uint32_t resolve_zeroes(struct space *space, uint32_t access, struct path
 			       const struct region *region)
 {
 	bool write = access & FAULT_WRITE;
+	struct leaf leaf;
 
 	path_own(space, path, write);
+	leaf = leaf_of(path);
 	add_resident(space, 1);
 	if (write) {
-		put_cleared(space, path, region);
+		put_cleared(space, &leaf, region);
 	} else {
-		set_leaf(path, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
+		set_leaf(&leaf, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
 		pager_counters.faults_zero_read++;
 	}
 	return REASON_NONE;
@@ -113,12 +164,14 @@ static uint32_t resolve_shared(struct space *space, uint32_t access, struct path
 			       const struct region *region, pfn_t frame)
 {
 	uint64_t bits = fault_leaf_bits(region) | PTE_SHARED;
+	struct leaf leaf;
 
 	if (region->protection & MAP_WRITE)
 		bits |= PTE_W;
 	path_own(space, path, access & FAULT_WRITE);
+	leaf = leaf_of(path);
 	add_resident(space, 1);
-	set_leaf(path, pte_make(frame, bits));
+	set_leaf(&leaf, pte_make(frame, bits));
 	pager_counters.faults_file++;
 	space->counters.faults_file++;
 	return REASON_NONE;
@@ -191,20 +244,25 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 			      const struct region *region, struct object *object, pfn_t frame)
 {
 	struct window window;
+	struct leaf leaf;
 
 	pager_counters.faults_file++;
 	space->counters.faults_file++;
 	if (access & FAULT_WRITE) {
 		path_own(space, path, true);
+		leaf = leaf_of(path);
 		add_resident(space, 1);
-		put_copy(space, path, region, frame);
+		put_copy(space, &leaf, region, frame);
 	} else if (window_fill(&window, path, region, object)) {
+		cure.live = path->table[1] != 0 ? mmu_frame(path->table[1])->live : 0;
 		path_own(space, path, false);
+		cure.filled = path->table[1];
 		add_resident(space, window_add(&window, path, fault_leaf_bits(region)));
 	} else {
 		path_own(space, path, false);
+		leaf = leaf_of(path);
 		add_resident(space, 1);
-		set_leaf(path, pte_make(frame, fault_leaf_bits(region)));
+		set_leaf(&leaf, pte_make(frame, fault_leaf_bits(region)));
 	}
 	return REASON_NONE;
 }
@@ -241,47 +299,27 @@ static uint32_t resolve_absent(struct space *space, uint32_t access, struct path
 
 /* ---- a page is there ---- */
 
-static bool is_sole_owner(const struct path *path, pfn_t pfn)
-{
-	const struct frame *frame = mmu_frame(pfn);
-
-	return !path->is_split && frame->refs == 1 && frame->holds == 0 && frame_kind(pfn) == KIND_ANONYMOUS;
-}
-
 static uint32_t resolve_write(struct space *space, struct path *path, const struct region *region)
 {
-	pfn_t frame;
-	uint64_t entry;
+	struct leaf leaf;
 
 	path_own(space, path, true);
-	entry = path->entry[1];
-	frame = pte_pfn(entry);
-	if (!(entry & (PTE_W | PTE_SHARED))) {
-		if (frame == mmu_zero_frame) {
-			put_cleared(space, path, region);
-			return REASON_NONE;
-		}
-		if (!is_sole_owner(path, frame)) {
-			put_copy(space, path, region, frame);
-			return REASON_NONE;
-		}
-	}
-	if ((entry & (PTE_W | PTE_U)) != (PTE_W | PTE_U))
-		set_leaf(path, (entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
-	pager_counters.faults_reuse++;
-	space->counters.faults_reuse++;
+	leaf = leaf_of(path);
+	write_present(space, &leaf, region);
 	return REASON_NONE;
 }
 
 /* The region has more rights than the page (mprotect): give them. */
 static uint32_t resolve_rights(struct space *space, struct path *path, const struct region *region)
 {
+	struct leaf leaf;
 	uint64_t entry;
 
 	path_own(space, path, false);
-	entry = (path->entry[1] & ~PTE_NX) | fault_leaf_bits(region);
-	if (entry != path->entry[1])
-		set_leaf(path, entry);
+	leaf = leaf_of(path);
+	entry = (leaf.entry & ~PTE_NX) | fault_leaf_bits(region);
+	if (entry != leaf.entry)
+		set_leaf(&leaf, entry);
 	pager_counters.faults_reuse++;
 	space->counters.faults_reuse++;
 	return REASON_NONE;
@@ -356,6 +394,49 @@ static uint32_t stack_grow(struct space *space, uint64_t address)
 	return REASON_NONE;
 }
 
+static inline void cure_begin(struct space *space)
+{
+	frame_pool_begin();
+	cure.space = space;
+	cure.resident = 0;
+	cure.filled = 0;
+	cure.is_message = false;
+}
+
+/* See the header. */
+bool fault_resolve_short(struct space *space, uint64_t address, uint32_t access, const uint64_t *entries)
+{
+	const struct region *region = &space->last;
+	const uint64_t own = PTE_P | PTE_W | PTE_U;
+	uint64_t upper = own;
+	struct leaf leaf;
+
+	if (address - region->start >= region->end - region->start ||
+	    (access & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
+	    (region->protection & (MAP_WRITE | MAP_SHARED)) != MAP_WRITE)
+		return false;
+	for (uint32_t level = mmu_levels; level > 1; level--) {
+		leaf.entry = *entries++;
+		upper &= leaf.entry;
+	}
+	if (upper != own || !frame_pool_has(1))
+		return false;
+	leaf.table = pte_pfn(leaf.entry);
+	leaf.index = level_index(address, 1);
+	leaf.entry = *entries;
+	leaf.is_split = false;
+	if (leaf.entry == 0 && region->object != 0)
+		return false;
+	cure_begin(space);
+	if (leaf.entry != 0) {
+		write_present(space, &leaf, region);
+	} else {
+		add_resident(space, 1);
+		put_cleared(space, &leaf, region);
+	}
+	return true;
+}
+
 /* See the header. */
 uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, uint64_t *region_start)
 {
@@ -374,10 +455,7 @@ uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, 
 		return REASON_PROTECTION;
 	if (!frame_pool_has(FAULT_FRAMES))
 		return FAULT_WAITS;
-	frame_pool_begin();
-	cure.space = space;
-	cure.resident = 0;
-	cure.is_message = false;
+	cure_begin(space);
 	if (!(path->entry[1] & PTE_P))
 		return resolve_absent(space, access, path, region);
 	if (access & FAULT_WRITE)
@@ -388,6 +466,9 @@ uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, 
 /* See the header. */
 void fault_undo(void)
 {
+	/* Of a window some pages may have been mapped. */
+	if (cure.filled != 0 && mmu_frame(cure.filled)->type == FRAME_L1)
+		cure.resident -= mmu_frame(cure.filled)->live - cure.live;
 	cure.space->resident -= cure.resident;
 	if (cure.is_message)
 		cure.space->message = 0;
@@ -399,20 +480,21 @@ void fault_undo(void)
 /* See the header. */
 uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path *path)
 {
+	struct leaf leaf;
+
 	if (path->address >= LAYOUT_MESSAGE + PAGE_SIZE)
 		return REASON_NO_REGION; /* one thread, one page */
 	if (space->message != 0 || access & FAULT_FETCH)
 		return REASON_PROTECTION;
 	if (!frame_pool_has(FAULT_FRAMES))
 		return FAULT_WAITS;
-	frame_pool_begin();
-	cure.space = space;
-	cure.resident = 0;
+	cure_begin(space);
 	cure.is_message = true;
 	path_own(space, path, true);
 	space->message = frame_pool_take(KIND_MESSAGE);
 	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
-	set_leaf(path, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
+	leaf = leaf_of(path);
+	set_leaf(&leaf, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
 	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, THREAD_FIELD_MESSAGE, 0), space->message, 0);
 	pager_counters.faults_message_page++;
 	return REASON_NONE;
@@ -446,13 +528,17 @@ status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn
 	uint64_t region_start;
 	uint32_t reason;
 	status_t status = path_read(&path, space, address);
+	bool was_present;
 
 	if (status != ST_OK)
 		return status;
+	was_present = path.entry[1] & PTE_P;
 	if (!path_allows(&path, access)) {
 		reason = fault_resolve(space, access, &path, &region_start);
 		if (reason != REASON_NONE)
 			return status_of_reason(reason);
+		if (was_present) /* no access of the thread has faulted: it may remember the page */
+			mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 		status = tables_run();
 		if (status != ST_OK) {
 			fault_undo();

@@ -16,6 +16,12 @@
 #define FAULT_WAITS UINT32_MAX
 
 /*
+ * The cures that are wanted most, in few instructions: a write to private memory, in the region of the
+ * fault before, below tables that all have W and so are the space's own.  False: ask fault_resolve().
+ */
+bool fault_resolve_short(struct space *space, uint64_t address, uint32_t access, const uint64_t *entries);
+
+/*
  * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why there
  * is none, or FAULT_WAITS.  `path` is that of the address; *region_start is that of the region concerned, or 0.
  */

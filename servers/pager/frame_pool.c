@@ -71,10 +71,8 @@ static status_t queue_ranges(uint64_t used)
 		struct pager_boot_range range = cursor.boot->ranges[i];
 		status_t status;
 
-		for (; range.count > 0 && used > 0; range.count--, used--) {
-			frame_pool.info[range.first++].kind = KIND_OWN;
-			frame_pool.kinds[KIND_OWN]++;
-		}
+		for (; range.count > 0 && used > 0; range.count--, used--)
+			frame_pool_set_kind(range.first++, KIND_OWN);
 		status = queue_run(range.first, range.count);
 		if (status != ST_OK)
 			return status;
@@ -134,25 +132,16 @@ bool frame_pool_must_fail(void)
 }
 
 /* See the header. */
-void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
-{
-	struct frame_info *info = &frame_pool.info[pfn];
-
-	frame_pool.kinds[info->kind]--;
-	frame_pool.kinds[kind]++;
-	info->kind = (uint8_t)kind;
-}
-
-/* See the header. */
 pfn_t frame_pool_take(enum frame_kind kind)
 {
 	pfn_t pfn = frame_pool.first;
+	struct frame_info *info = &frame_pool.info[pfn];
 
 	frame_pool.free--;
-	if (!frame_pool.info)
+	if (__builtin_expect(!frame_pool.info, 0))
 		return cursor_next();
-	frame_pool.first = frame_pool.info[pfn].next;
-	frame_pool_set_kind(pfn, kind);
+	frame_pool.first = info->next;
+	info->kind = (uint8_t)kind;
 	if (taken.count < TAKEN_MAX)
 		taken.frames[taken.count++] = pfn;
 	return pfn;
@@ -164,17 +153,12 @@ void frame_pool_put(pfn_t pfn)
 	struct frame_info *info = &frame_pool.info[pfn];
 
 	info->next = 0;
+	info->kind = KIND_FREE;
 	if (frame_pool.free++ == 0)
 		frame_pool.first = pfn;
 	else
 		frame_pool.info[frame_pool.last].next = pfn;
 	frame_pool.last = pfn;
-	if (info->kind == KIND_NONE) {
-		info->kind = KIND_FREE;
-		frame_pool.kinds[KIND_FREE]++;
-	} else {
-		frame_pool_set_kind(pfn, KIND_FREE);
-	}
 }
 
 /* See the header. */
@@ -219,5 +203,5 @@ uint32_t frame_pool_check(uint64_t *where)
 			return CHECK_FREE_QUEUE;
 	}
 	*where = 0;
-	return frame_pool.kinds[KIND_FREE] == frame_pool.free ? CHECK_OK : CHECK_FREE_QUEUE;
+	return CHECK_OK;
 }

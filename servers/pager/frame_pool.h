@@ -53,7 +53,6 @@ struct frame_pool {
 	uint64_t free;
 	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
 	pfn_t first, last;               /* the queue */
-	uint64_t kinds[KINDS];           /* frames by kind */
 	uint64_t fail_at;                /* test hook: the n-th taking from now is refused; 0: none */
 };
 extern struct frame_pool frame_pool;
@@ -87,7 +86,10 @@ MUST_CHECK static inline bool frame_pool_has(uint64_t count)
 pfn_t frame_pool_take(enum frame_kind kind);
 
 /* Another kind for a frame that is in use. */
-void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind);
+static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
+{
+	frame_pool.info[pfn].kind = (uint8_t)kind;
+}
 
 /* A frame that nothing uses any more, typed DATA. */
 void frame_pool_put(pfn_t pfn);

@@ -123,7 +123,10 @@ static status_t job_step(struct space *space, bool *done)
 	case JOB_PROTECT:
 		return step_protect(space, done);
 	case JOB_POPULATE:
-		return populate_step(space, done);
+		/* Filling ahead is a service: the mapping stands if memory ends it early. */
+		if (populate_step(space, done) != ST_OK)
+			*done = true;
+		return ST_OK;
 	default:
 		return space_teardown_step(space, done);
 	}

@@ -19,7 +19,8 @@
 static status_t fill_run(struct space *space, const struct path *path, const struct region *region,
 			 uint32_t count)
 {
-	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = {0}, pages = 0;
+	const struct frame *table = mmu_frame(path->table[1]);
+	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = {0}, live = table->live;
 	const uint64_t *entries;
 	bool is_empty[RUN_PAGES];
 	status_t status = tables_read(path->table[1], index, count, &entries);
@@ -34,20 +35,17 @@ static status_t fill_run(struct space *space, const struct path *path, const str
 			continue;
 		list[i] = frame_pool_take(KIND_ANONYMOUS);
 		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
-		pages++;
+		pager_counters.frames_zeroed++;
 	}
 	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), fault_leaf_bits(region) | PTE_W, 0);
 	for (uint32_t i = 0; i < count; i += 6)
 		mmu_add(list[i] | (uint64_t)list[i + 1] << 32, list[i + 2] | (uint64_t)list[i + 3] << 32,
 			list[i + 4] | (uint64_t)list[i + 5] << 32);
 	status = tables_run();
-	if (status != ST_OK) {
+	space->resident += table->live - live;
+	if (status != ST_OK)
 		frame_pool_undo();
-		return status;
-	}
-	space->resident += pages;
-	pager_counters.frames_zeroed += pages;
-	return ST_OK;
+	return status;
 }
 
 /* Pages that a run may have: in one leaf table, one region, the range. */

@@ -147,6 +147,15 @@ static status_t check_mapping(struct mapping *mapping)
 	return check_object(mapping);
 }
 
+/* Would the range take room that a stack above may grow into, or its gap? */
+static bool is_room_of_stack(const struct space *space, uint64_t start, uint64_t bytes)
+{
+	const struct region *above = region_map_next(space->regions, start);
+	uint64_t room = LAYOUT_STACK_LIMIT + LAYOUT_STACK_GAP;
+
+	return above && above->protection & MAP_STACK && start + bytes + room > above->end;
+}
+
 /* The place: exactly there, or at the hint if it is free, or the highest that is. */
 static status_t place_mapping(const struct space *space, struct mapping *mapping)
 {
@@ -159,7 +168,7 @@ static status_t place_mapping(const struct space *space, struct mapping *mapping
 	}
 	if (mapping->flags & MAP_FIXED_AT)
 		return ST_OK;
-	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK &&
+	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK && !is_room_of_stack(space, hint, bytes) &&
 	    region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
 				&mapping->address) == ST_OK)
 		return ST_OK;
@@ -212,19 +221,16 @@ static struct region region_of(const struct mapping *mapping)
 }
 
 /* The region is in the map: pages that were there go, pages that are asked for come. */
-static status_t finish_mapping(struct request *request, const struct mapping *mapping,
-			       struct region_node *removed)
+static status_t finish_mapping(struct request *request, const struct mapping *mapping)
 {
-	struct space *space = request->space;
-	uint64_t end = mapping->address + mapping->bytes;
+	struct job *job = &request->space->job;
 
 	request->w[0] = mapping->address;
-	if (!removed && !(mapping->flags & MAP_POPULATE))
+	job->populate = mapping->flags & MAP_POPULATE;
+	if (!job->removed)
+		job->kind = job->populate ? JOB_POPULATE : JOB_NONE;
+	if (job->kind == JOB_NONE)
 		return ST_OK;
-	prepare_unmap(space, mapping->address, end, removed);
-	space->job.populate = mapping->flags & MAP_POPULATE;
-	if (!removed)
-		space->job.kind = JOB_POPULATE;
 	return request_begin_job(request, mapping->address);
 }
 
@@ -251,14 +257,18 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 	region = region_of(mapping);
 	if (mapping->flags & MAP_FIXED_AT)
 		status = region_map_cut(&space->regions, region.start, region.end, &removed);
-	if (status == ST_OK)
+	if (status == ST_OK) {
+		/* Before the region comes: it may merge with its neighbours. */
+		prepare_unmap(space, region.start, region.end, removed);
 		status = region_map_insert(&space->regions, &region);
+	}
 	if (made)
 		object_doom(made);
 	space_regions_changed(space);
-	if (status != ST_OK)
-		return status;
-	return finish_mapping(request, mapping, removed);
+	if (status == ST_OK)
+		return finish_mapping(request, mapping);
+	space->job.kind = JOB_NONE;
+	return status;
 }
 
 /* PAGER_MMAP */

@@ -75,6 +75,8 @@ static enum reply_kind handle_fault(struct message *message)
 	pager_counters.faults++;
 	space->counters.faults++;
 	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
+	if (__builtin_expect(fault_resolve_short(space, message->w[0], access, &message->w[3]), 1))
+		return reply_with_cure(message);
 	path_from_entries(&path, space, message->w[0], &message->w[3]);
 	if (__builtin_expect(access & FAULT_RESERVED, 0))
 		reason = REASON_MALFORMED;

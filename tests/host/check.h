@@ -20,29 +20,33 @@ struct check_test {
 	void (*function)(void);
 };
 
-#define CHECK_TEST(name) { #name, test_##name }
+#define CHECK_TEST(name)           \
+	{                          \
+#name, test_##name \
+	}
 
 static jmp_buf check_exit;
 static const char *check_name;
 
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			printf("FAIL %s: %s:%d: %s\n", check_name, __FILE__, __LINE__, #condition); \
-			longjmp(check_exit, 1);                                                   \
-		}                                                                                 \
+#define CHECK(condition)                                                               \
+	do {                                                                           \
+		if (!(condition)) {                                                    \
+			printf("FAIL %s: %s:%d: %s\n", check_name, __FILE__, __LINE__, \
+				#condition);                                           \
+			longjmp(check_exit, 1);                                        \
+		}                                                                      \
 	} while (0)
 
 /* Two integers are equal; prints both when not. */
-#define CHECK_EQUAL(left, right)                                                                  \
-	do {                                                                                      \
-		uint64_t check_left = (uint64_t)(left), check_right = (uint64_t)(right);          \
-		if (check_left != check_right) {                                                  \
-			printf("FAIL %s: %s:%d: %s == %s (0x%llx, 0x%llx)\n", check_name, __FILE__, \
-			       __LINE__, #left, #right, (unsigned long long)check_left,           \
-			       (unsigned long long)check_right);                                  \
-			longjmp(check_exit, 1);                                                   \
-		}                                                                                 \
+#define CHECK_EQUAL(left, right)                                                                   \
+	do {                                                                                       \
+		uint64_t check_left = (uint64_t)(left), check_right = (uint64_t)(right);           \
+		if (check_left != check_right) {                                                   \
+			printf("FAIL %s: %s:%d: %s == %s (0x%llx, 0x%llx)\n", check_name,          \
+				__FILE__, __LINE__, #left, #right, (unsigned long long)check_left, \
+				(unsigned long long)check_right);                                  \
+			longjmp(check_exit, 1);                                                    \
+		}                                                                                  \
 	} while (0)
 
 static int check_one(const struct check_test *test, void (*before)(void), void (*after)(void))
@@ -59,9 +63,10 @@ static int check_one(const struct check_test *test, void (*before)(void), void (
 	return 0;
 }
 
-/* Run the tests (or the one named by argv[1]) with `before` and `after` around each; either may be NULL. */
+/* Run the tests (or the one named by argv[1]) with `before` and `after` around each; either may
+   be NULL. */
 static inline int check_run(const struct check_test *tests, size_t count, void (*before)(void),
-			    void (*after)(void), int argc, char **argv)
+	void (*after)(void), int argc, char **argv)
 {
 	unsigned passed = 0, failed = 0;
 

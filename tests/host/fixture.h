@@ -1,8 +1,8 @@
 /*
  * The picture that the tests of frames and tables start from:
  *
- *   SPACE, TOP[0] -> L3[0] -> L2[0] -> L1, all empty below; DATA_FIRST.. are DATA frames (user address
- *   0 on); MORE_FIRST.. are FREE; a 2 MiB block of FREE frames starts at BLOCK_HEAD.
+ *   SPACE, TOP[0] -> L3[0] -> L2[0] -> L1, which is empty (user address 0 on); DATA_FIRST.. are
+ *   DATA frames; MORE_FIRST.. are FREE; a 2 MiB block of FREE frames starts at BLOCK_HEAD.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -17,20 +17,43 @@
 #include "table.h"
 
 enum {
-	SPACE = SIM_FIRST_FREE, TOP, L3, L2, L1, L1_TWO, L2_TWO, TOP_TWO, SPACE_TWO, MSG,
-	DATA_FIRST = 32, DATA_COUNT = 64,
+	SPACE = SIM_FIRST_FREE,
+	TOP,
+	L3,
+	L2,
+	L1,
+	L1_TWO,
+	L2_TWO,
+	TOP_TWO,
+	SPACE_TWO,
+	MSG,
+	DATA_FIRST = 32,
+	DATA_COUNT = 64,
 	MORE_FIRST = 128,
-	BLOCK_HEAD = 512, FRAMES = 2048
+	BLOCK_HEAD = 512,
+	FRAMES = 2048
 };
 
-#define LINK (PTE_P | PTE_W | PTE_U)
+#define LINK	(PTE_P | PTE_W | PTE_U)
 #define PAGE_RW (PTE_P | PTE_W | PTE_U | PTE_NX)
 #define PAGE_RO (PTE_P | PTE_U | PTE_NX)
 
-static inline uint64_t link_to(pfn_t pfn) { return pte_make(pfn, LINK); }
-static inline uint64_t page(uint32_t i) { return pte_make(DATA_FIRST + i, PAGE_RW); }
-static inline uint64_t *entries(pfn_t table) { return frame_memory(table); }
-static inline struct frame *data(uint32_t i) { return &frame_table[DATA_FIRST + i]; }
+static inline uint64_t link_to(pfn_t pfn)
+{
+	return pte_make(pfn, LINK);
+}
+static inline uint64_t page(uint32_t i)
+{
+	return pte_make(DATA_FIRST + i, PAGE_RW);
+}
+static inline uint64_t *entries(pfn_t table)
+{
+	return frame_memory(table);
+}
+static inline struct frame *data(uint32_t i)
+{
+	return &frame_table[DATA_FIRST + i];
+}
 
 static inline status_t retype(pfn_t pfn, uint32_t count, frame_type_t type)
 {
@@ -43,7 +66,8 @@ static inline status_t set(pfn_t table, uint32_t index, uint64_t value, uint64_t
 }
 
 /* An operation on a run of entries with the root's authority. */
-static inline status_t run(uint32_t code, pfn_t table, uint32_t first, uint32_t count, uint64_t a, uint64_t b)
+static inline status_t run(
+	uint32_t code, pfn_t table, uint32_t first, uint32_t count, uint64_t a, uint64_t b)
 {
 	return sim_op(POOL_ROOT, op_head(code, 0, table, first, count), a, b);
 }
@@ -56,7 +80,8 @@ static inline uint64_t target(pfn_t table, uint32_t index)
 
 static inline status_t split(pfn_t parent, uint32_t index, pfn_t fresh)
 {
-	return sim_op(POOL_ROOT, op_head(OP_SPLIT, 0, parent, index, 0), fresh, entries(parent)[index]);
+	return sim_op(
+		POOL_ROOT, op_head(OP_SPLIT, 0, parent, index, 0), fresh, entries(parent)[index]);
 }
 
 /* A pool below another. */

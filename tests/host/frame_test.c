@@ -5,16 +5,16 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "batch.h"
+#include "fixture.h"
+#include "object.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "batch.h"
-#include "fixture.h"
-#include "object.h"
 
-static const frame_type_t chosen[] = { FRAME_FREE, FRAME_DATA, FRAME_MSG, FRAME_TRACE,
-				       FRAME_L1,   FRAME_L2,   FRAME_L3 };
+static const frame_type_t chosen[] = { FRAME_FREE, FRAME_DATA, FRAME_MSG, FRAME_TRACE, FRAME_L1,
+	FRAME_L2, FRAME_L3 };
 #define CHOSEN_COUNT (sizeof(chosen) / sizeof(chosen[0]))
 
 static status_t op(uint32_t code, pfn_t pfn, uint64_t a, uint64_t b)
@@ -96,8 +96,8 @@ static void test_retype_refuses_frames_of_the_kernel_and_objects(void)
 
 static void test_retype_refuses_bad_arguments(void)
 {
-	static const frame_type_t refused[] = { FRAME_NONE, FRAME_ZERO, FRAME_L4, FRAME_TOP, FRAME_SPACE,
-						FRAME_THREAD, FRAME_PORT, FRAME_KERNEL, FRAME_TYPES };
+	static const frame_type_t refused[] = { FRAME_NONE, FRAME_ZERO, FRAME_L4, FRAME_TOP,
+		FRAME_SPACE, FRAME_THREAD, FRAME_PORT, FRAME_KERNEL, FRAME_TYPES };
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		CHECK_EQUAL(retype(MORE_FIRST, 1, refused[i]), ST_BAD_ARGUMENT);
@@ -213,11 +213,15 @@ static void test_copy_frame_refuses(void)
 {
 	uint16_t pool = child_pool(POOL_ROOT);
 
-	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(4000, 0, 97)), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 4000, 97)), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(4000, 0, 97)), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 4000, 97)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(1, 0, 0)), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 0, 1) | 1 << 12), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 0, 1) | 1ull << 63), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 0, 1) | 1 << 12),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST + 1, part(0, 0, 1) | 1ull << 63),
+		ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, DATA_FIRST, part(0, 8, 8)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, L1, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op(OP_COPY_FRAME, L1, DATA_FIRST, 0), ST_WRONG_TYPE);
@@ -226,7 +230,8 @@ static void test_copy_frame_refuses(void)
 	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, SIM_KERNEL_FRAME, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op(OP_COPY_FRAME, SIM_KERNEL_FRAME, DATA_FIRST, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, (1ull << 32) + DATA_FIRST + 1, 0), ST_BAD_FRAME);
-	CHECK_EQUAL(sim_op(pool, op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(pool, op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 0),
+		ST_BAD_FRAME);
 }
 
 /* ---- holds ---- */
@@ -257,7 +262,9 @@ static void test_holds_refuse_at_the_limit(void)
 static void test_holds_of_message_pages_are_the_kernels(void)
 {
 	CHECK_EQUAL(op(OP_THREAD_CREATE, MORE_FIRST, SPACE, 1), ST_OK);
-	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_THREAD_SET, 0, MORE_FIRST, THREAD_FIELD_MESSAGE, 0), MSG, 0), ST_OK);
+	CHECK_EQUAL(sim_op(POOL_ROOT,
+			    op_head(OP_THREAD_SET, 0, MORE_FIRST, THREAD_FIELD_MESSAGE, 0), MSG, 0),
+		ST_OK);
 	CHECK_EQUAL(frame_table[MSG].holds, 1);
 	CHECK_EQUAL(op(OP_RELEASE, MSG, 0, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op(OP_HOLD, MSG, 0, 0), ST_WRONG_TYPE);
@@ -292,7 +299,8 @@ static bool panics(void (*function)(void))
 		function();
 		_exit(0);
 	}
-	return waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+	return waitpid(child, &status, 0) == child && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGABRT;
 }
 
 static void release_without_hold(void)
@@ -317,7 +325,8 @@ static void test_transfer_changes_the_owner(void)
 	CHECK_EQUAL(pool_table[pool].frames, 10);
 	CHECK_EQUAL(pool_table[POOL_ROOT].frames, owned - 10);
 	CHECK_EQUAL(sim_op(pool, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 10), FRAME_DATA, 0), ST_OK);
-	CHECK_EQUAL(sim_op(pool, op_head(OP_TRANSFER, 0, MORE_FIRST, 0, 4), POOL_ROOT, 0), ST_OK); /* back */
+	CHECK_EQUAL(sim_op(pool, op_head(OP_TRANSFER, 0, MORE_FIRST, 0, 4), POOL_ROOT, 0),
+		ST_OK); /* back */
 	CHECK_EQUAL(pool_table[pool].frames, 6);
 	CHECK_EQUAL(give(POOL_ROOT, MORE_FIRST + 4, 6), ST_OK); /* taken by the pool above */
 	CHECK_EQUAL(pool_table[POOL_ROOT].frames, owned);
@@ -328,7 +337,8 @@ static void test_transfer_refuses(void)
 	uint16_t pool = child_pool(POOL_ROOT), sibling = child_pool(POOL_ROOT);
 
 	CHECK_EQUAL(give(pool, MORE_FIRST, 2), ST_OK);
-	CHECK_EQUAL(sim_op(pool, op_head(OP_TRANSFER, 0, MORE_FIRST, 0, 1), sibling, 0), ST_NO_RIGHT);
+	CHECK_EQUAL(
+		sim_op(pool, op_head(OP_TRANSFER, 0, MORE_FIRST, 0, 1), sibling, 0), ST_NO_RIGHT);
 	CHECK_EQUAL(sim_op(pool, op_head(OP_TRANSFER, 0, DATA_FIRST, 0, 1), pool, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(give(0, MORE_FIRST, 1), ST_NO_RIGHT);
 	CHECK_EQUAL(give(77, MORE_FIRST, 1), ST_NO_RIGHT);
@@ -368,7 +378,8 @@ static void test_lent_frames_can_be_mapped_by_the_borrower(void)
 	CHECK_EQUAL(data(0)->live, borrower);
 	CHECK_EQUAL(sim_op(borrower, head, entry, 0), ST_OK);
 	CHECK_EQUAL(sim_op(lender, op_head(OP_LEND, 0, DATA_FIRST, 0, 0), 0, 0), ST_BUSY);
-	CHECK_EQUAL(sim_op(borrower, op_head(OP_RETYPE, 0, DATA_FIRST, 0, 1), FRAME_FREE, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(borrower, op_head(OP_RETYPE, 0, DATA_FIRST, 0, 1), FRAME_FREE, 0),
+		ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(borrower, head, 0, entry), ST_OK);
 	CHECK_EQUAL(op(OP_LEND, DATA_FIRST, 0, 0), ST_OK);
 	CHECK_EQUAL(data(0)->holds, 0);
@@ -410,12 +421,14 @@ static void test_lend_refuses(void)
 
 static void test_pools_form_a_tree(void)
 {
-	uint16_t child = child_pool(POOL_ROOT), grandchild = child_pool(child), other = child_pool(POOL_ROOT);
+	uint16_t child = child_pool(POOL_ROOT), grandchild = child_pool(child),
+		 other = child_pool(POOL_ROOT);
 
 	CHECK(pool_is_within(grandchild, POOL_ROOT) && pool_is_within(grandchild, child));
 	CHECK(pool_is_within(grandchild, grandchild));
 	CHECK(!pool_is_within(child, grandchild) && !pool_is_within(grandchild, other));
-	CHECK(!pool_is_within(0, 0) && !pool_is_within(0, POOL_ROOT) && !pool_is_within(POOL_COUNT, POOL_ROOT));
+	CHECK(!pool_is_within(0, 0) && !pool_is_within(0, POOL_ROOT) &&
+		!pool_is_within(POOL_COUNT, POOL_ROOT));
 }
 
 static void test_pools_have_a_greatest_depth_and_number(void)
@@ -553,7 +566,8 @@ static void test_batch_refuses_unknown_operations_and_bits(void)
 	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_NOP, 1, 0, 0, 0), 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_SET, 3, L1, 0, 0), page(0), 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_SET, 4, L1, 0, 0), page(0), 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_READ, FLUSH_ALL, L1, 0, 1), 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		sim_op(POOL_ROOT, op_head(OP_READ, FLUSH_ALL, L1, 0, 1), 0, 0), ST_BAD_ARGUMENT);
 }
 
 static void test_batch_without_a_pool_has_no_right(void)
@@ -567,7 +581,8 @@ static void test_batch_work_is_bounded(void)
 	struct op ops[64];
 
 	for (uint32_t i = 0; i < 64; i++)
-		ops[i] = (struct op){ op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 0 };
+		ops[i] = (struct op){ op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1,
+			0 };
 	CHECK_EQUAL(sim_batch(POOL_ROOT, ops, 64, &sim_last), ST_MORE);
 	CHECK_EQUAL(sim_last.index, OP_WORK_MAX / TABLE_ENTRIES);
 	CHECK_EQUAL(sim_last.done, 0);
@@ -587,9 +602,11 @@ static void test_flush_operation(void)
 	CHECK(sim_flushes.space == 1 && sim_flushes.last_space == space_of(SPACE));
 	CHECK_EQUAL(op(OP_FLUSH, 0, 0, 0), ST_OK);
 	CHECK_EQUAL(sim_flushes.hinted_all, 1);
+	CHECK_EQUAL(op(OP_FLUSH, 0, 1, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op(OP_FLUSH, TOP, 0, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op(OP_FLUSH, FRAMES, 0, 0), ST_BAD_FRAME);
-	CHECK_EQUAL(sim_op(child_pool(POOL_ROOT), op_head(OP_FLUSH, 0, SPACE, 0, 0), 0, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(child_pool(POOL_ROOT), op_head(OP_FLUSH, 0, SPACE, 0, 0), 0, 0),
+		ST_BAD_FRAME);
 }
 
 static void test_space_with_entries_cannot_end(void)
@@ -612,13 +629,13 @@ static void broken(uint32_t rule, pfn_t expected)
 	CHECK(memcmp(before, frame_table, sizeof(before)) == 0); /* it changed nothing */
 }
 
-#define BREAK(lvalue, value, rule, where)          \
-	do {                                       \
-		__typeof__(lvalue) kept = lvalue;  \
-		lvalue = (value);                  \
-		broken(rule, where);               \
-		lvalue = kept;                     \
-		broken(0, 0);                      \
+#define BREAK(lvalue, value, rule, where)         \
+	do {                                      \
+		__typeof__(lvalue) kept = lvalue; \
+		lvalue = (value);                 \
+		broken(rule, where);              \
+		lvalue = kept;                    \
+		broken(0, 0);                     \
 	} while (0)
 
 static void test_check_sees_broken_frames(void)
@@ -661,7 +678,7 @@ static void test_check_sees_broken_entries(void)
 	BREAK(*leaf, pte_make(MORE_FIRST, PAGE_RO), FRAME_RULE_ENTRY_TARGET, L1);
 	BREAK(*leaf, pte_make(MSG, PAGE_RW), FRAME_RULE_FLAGS, L1);
 	BREAK(*leaf, pte_make(SIM_ZERO_FRAME, PAGE_RW), FRAME_RULE_ENTRY_WRITE, L1);
-	BREAK(*leaf, pte_make(SIM_KERNEL_FRAME, PAGE_RW), FRAME_RULE_ENTRY_WRITE, L1);
+	BREAK(*leaf, pte_make(SIM_KERNEL_FRAME, PAGE_RO), FRAME_RULE_ENTRY_TARGET, L1);
 	BREAK(*leaf, 0, FRAME_RULE_LIVE, L1);
 	BREAK(*link, link_to(L1) & ~PTE_U, FRAME_RULE_ENTRY_BITS, L2);
 	BREAK(*link, link_to(L1) | PTE_NX, FRAME_RULE_ENTRY_BITS, L2);
@@ -669,7 +686,8 @@ static void test_check_sees_broken_entries(void)
 	BREAK(*link, link_to(L3), FRAME_RULE_ENTRY_TARGET, L2);
 	BREAK(*link, pte_make(BLOCK_HEAD, LINK | PTE_PS), FRAME_RULE_ENTRY_TARGET, L2);
 	BREAK(entries(TOP)[0], link_to(L2), FRAME_RULE_ENTRY_TARGET, TOP);
-	BREAK(entries(TOP)[LAYOUT_DIRECT_FIRST_SLOT], link_to(SIM_KERNEL_FRAME), 0, 0); /* not the calls' */
+	BREAK(entries(TOP)[LAYOUT_DIRECT_FIRST_SLOT], link_to(SIM_KERNEL_FRAME), 0,
+		0); /* not the calls' */
 }
 
 static void test_check_sees_broken_blocks(void)
@@ -679,7 +697,8 @@ static void test_check_sees_broken_blocks(void)
 	CHECK_EQUAL(retype(BLOCK_HEAD, 512, FRAME_DATA), ST_OK);
 	CHECK_EQUAL(set(L2, 1, large, 0), ST_OK);
 	BREAK(frame_table[BLOCK_HEAD + 7].flags, 0, FRAME_RULE_BLOCK, BLOCK_HEAD + 7);
-	BREAK(frame_table[BLOCK_HEAD + 7].pool, child_pool(POOL_ROOT), FRAME_RULE_BLOCK, BLOCK_HEAD + 7);
+	BREAK(frame_table[BLOCK_HEAD + 7].pool, child_pool(POOL_ROOT), FRAME_RULE_BLOCK,
+		BLOCK_HEAD + 7);
 	BREAK(frame_table[BLOCK_HEAD].live, 2, FRAME_RULE_LIVE, BLOCK_HEAD);
 	BREAK(frame_table[BLOCK_HEAD].live, 0, FRAME_RULE_BLOCK, BLOCK_HEAD);
 	BREAK(frame_table[L2].flags, 0, FRAME_RULE_FLAGS, L2);
@@ -737,5 +756,6 @@ static const struct check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	return check_run(tests, sizeof(tests) / sizeof(tests[0]), fixture_start, fixture_check, argc, argv);
+	return check_run(
+		tests, sizeof(tests) / sizeof(tests[0]), fixture_start, fixture_check, argc, argv);
 }

@@ -166,6 +166,17 @@ static void bury_victims(void)
 
 /* ---- accesses ---- */
 
+static _Noreturn void fail_page(const char *what, struct process *process, uint32_t page, uint64_t word)
+{
+	const struct model_page *model = &process->pages[page];
+
+	printf("process %llu (space 0x%llx) page %u at 0x%llx: backing %u rights %u object %u page %u value 0x%llx\n",
+	       (unsigned long long)(process - processes), (unsigned long long)process->id, page,
+	       (unsigned long long)page_address(page), model->backing, model->rights, model->object,
+	       model->object_page, (unsigned long long)*model_value(&process->pages[page]));
+	fail(what, page, word);
+}
+
 static void compare(struct process *process, uint32_t page, uint32_t access)
 {
 	uint64_t word = access & FAULT_WRITE ? ++next_value : 0;
@@ -188,7 +199,7 @@ static void compare(struct process *process, uint32_t page, uint32_t access)
 	if (access & FAULT_WRITE)
 		*model_value(&process->pages[page]) = word;
 	else if (word != *model_value(&process->pages[page]))
-		fail("a page has another value", *model_value(&process->pages[page]), word);
+		fail_page("a page has another value", process, page, word);
 }
 
 /* The stack grows by the access itself: in the model, down to the page (the pager may go further). */
@@ -294,19 +305,8 @@ static void step_map(struct process *process)
 	const struct machine_answer *answer = machine_program(process->id, PAGER_MMAP, page_address(first),
 							      count * 4096ull, flags, object, offset);
 
-	if (!succeeded(answer, "mmap")) {
-		/* Populating may have failed after the mapping was made; then it is there. */
-		if (!(flags & MAP_POPULATE) || answer->status != ST_NO_MEMORY)
-			return;
-		answer = machine_program(process->id, PAGER_MMAP, page_address(first), count * 4096ull,
-					 flags & ~(uint64_t)MAP_POPULATE, object, offset);
-		if (answer->status != ST_OK) {
-			/* Not known which: end the process. */
-			machine_system(PAGER_SPACE_DESTROY, process->id, 0, 0, 0, 0, 0);
-			process->id = 0;
-			return;
-		}
-	}
+	if (!succeeded(answer, "mmap"))
+		return;
 	if (is_shared)
 		for (uint32_t i = 0; i < count; i++)
 			process->pages[first + i].backing = NOTHING;
@@ -589,7 +589,7 @@ static void history(enum variant which, uint64_t seed_now, uint64_t steps)
 	memset(processes, 0, sizeof(processes));
 	shared_count = 0;
 	refused_requests = refused_accesses = killed = 0;
-	machine_start(which == SCARCE ? 500 : 3000);
+	machine_start(which == SCARCE ? 330 : 3000);
 	frames = frames_free();
 	make_file();
 	for (step = 0; step < steps; step++) {

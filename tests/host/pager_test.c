@@ -604,6 +604,20 @@ static void test_fixed_mapping_replaces_pages(void)
 	CHECK_EQUAL(read_word(a, BASE + 0x2000), 3);
 }
 
+static void test_fixed_mapping_that_merges_keeps_its_neighbours(void)
+{
+	uint64_t a = create();
+
+	CHECK_EQUAL(map_at(a, BASE, 0x3000, RW), ST_OK);
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_EQUAL(write_word(a, BASE + i * 4096, i + 1), REASON_NONE);
+	CHECK_EQUAL(protect(a, BASE + 0x1000, 0x1000, MAP_READ), ST_OK);
+	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE + 0x1000, 0x1000, RW | MAP_FIXED_AT, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(read_word(a, BASE), 1);
+	CHECK_EQUAL(read_word(a, BASE + 0x1000), 0);
+	CHECK_EQUAL(read_word(a, BASE + 0x2000), 3);
+}
+
 static void test_mappings_grow_down_from_the_top(void)
 {
 	uint64_t a = create();
@@ -964,6 +978,23 @@ static void test_space_write_obeys_the_region(void)
 	CHECK_EQUAL(read_word(a, BASE), 2);
 }
 
+static void test_space_write_over_a_remembered_page_is_seen(void)
+{
+	uint64_t a = create(), word = 5;
+	struct machine_request request = {
+		.badge = BADGE_SYSTEM,
+		.label = PAGER_SPACE_WRITE,
+		.w = {a, BASE},
+		.payload = &word,
+		.bytes = 8,
+	};
+
+	CHECK_EQUAL(map_at(a, BASE, 0x1000, RW), ST_OK);
+	CHECK_EQUAL(read_word(a, BASE), 0); /* the processor remembers the zero frame */
+	CHECK_EQUAL(machine_call(&request)->status, ST_OK);
+	CHECK_EQUAL(read_word(a, BASE), 5);
+}
+
 static void test_programs_may_ask_about_themselves_only(void)
 {
 	uint64_t a = create(), b = create();
@@ -1294,6 +1325,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(mprotect_over_a_hole_is_refused),
 	CHECK_TEST(write_and_exec_together_is_refused),
 	CHECK_TEST(fixed_mapping_replaces_pages),
+	CHECK_TEST(fixed_mapping_that_merges_keeps_its_neighbours),
 	CHECK_TEST(mappings_grow_down_from_the_top),
 	CHECK_TEST(bad_arguments_of_mmap),
 	CHECK_TEST(break_grows_and_shrinks),
@@ -1316,6 +1348,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(destroyed_file_lives_while_mapped),
 	CHECK_TEST(space_write_and_read_cross_pages),
 	CHECK_TEST(space_write_obeys_the_region),
+	CHECK_TEST(space_write_over_a_remembered_page_is_seen),
 	CHECK_TEST(programs_may_ask_about_themselves_only),
 	CHECK_TEST(servers_name_spaces_in_word_five),
 	CHECK_TEST(ids_are_not_reused),

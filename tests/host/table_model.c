@@ -4,11 +4,11 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "table_model.h"
-#include <string.h>
 #include <faultline/layout.h>
+#include <string.h>
 
-#define BITS_LEAF (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX | PTE_SOFT)
-#define BITS_LINK (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT)
+#define BITS_LEAF     (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX | PTE_SOFT)
+#define BITS_LINK     (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT)
 #define NUMBER(entry) (((entry)&PTE_FRAME) >> 12)
 
 /* See table_model.h. */
@@ -57,7 +57,7 @@ static bool may_use(const struct model *model, const struct model_call *call, ui
 {
 	return owns(model, call, pfn) ||
 	       (pfn < MODEL_FRAMES && model->frame[pfn].lent_to != 0 &&
-		model_pool_within(model, model->frame[pfn].lent_to, call->pool));
+		       model_pool_within(model, model->frame[pfn].lent_to, call->pool));
 }
 
 static void full_flush(struct model *model)
@@ -110,7 +110,7 @@ static bool slots_ok(uint64_t first, uint64_t count)
 }
 
 static status_t table_named(const struct model *model, const struct model_call *call, uint64_t pfn,
-			    uint64_t first, uint64_t count)
+	uint64_t first, uint64_t count)
 {
 	if (!owns(model, call, pfn))
 		return ST_BAD_FRAME;
@@ -134,7 +134,8 @@ static status_t large_allowed(const struct model *model, struct model_call *call
 	if (!pay(call, 512))
 		return ST_MORE;
 	for (uint64_t i = head; i < head + 512; i++) {
-		if (model->frame[i].type == FRAME_NONE || model->frame[i].pool != model->frame[head].pool)
+		if (model->frame[i].type == FRAME_NONE ||
+			model->frame[i].pool != model->frame[head].pool)
 			return ST_BAD_FRAME;
 		if (model->frame[i].type != FRAME_DATA)
 			return ST_WRONG_TYPE;
@@ -144,8 +145,8 @@ static status_t large_allowed(const struct model *model, struct model_call *call
 	return ST_OK;
 }
 
-static status_t link_allowed(const struct model *model, const struct model_call *call, uint32_t level,
-			     uint64_t entry)
+static status_t link_allowed(
+	const struct model *model, const struct model_call *call, uint32_t level, uint64_t entry)
 {
 	uint64_t target = NUMBER(entry);
 
@@ -156,7 +157,8 @@ static status_t link_allowed(const struct model *model, const struct model_call 
 	return model_level(model, target) == level - 1 ? ST_OK : ST_WRONG_TYPE;
 }
 
-static status_t leaf_allowed(const struct model *model, const struct model_call *call, uint64_t entry)
+static status_t leaf_allowed(
+	const struct model *model, const struct model_call *call, uint64_t entry)
 {
 	uint64_t target = NUMBER(entry);
 
@@ -179,7 +181,8 @@ static status_t leaf_allowed(const struct model *model, const struct model_call 
 	}
 }
 
-static status_t entry_allowed(const struct model *model, struct model_call *call, uint32_t level, uint64_t entry)
+static status_t entry_allowed(
+	const struct model *model, struct model_call *call, uint32_t level, uint64_t entry)
 {
 	if (level == 1)
 		return leaf_allowed(model, call, entry);
@@ -246,7 +249,8 @@ static void large_gone(struct model *model, struct model_call *call, uint64_t en
 		model->frame[i].dirty |= dirty;
 		model->frame[i].stale |= model->frame[i].refs == 0;
 	}
-	report(call, (uint64_t)RESULT_FRAME << 60 | RESULT_BLOCK | (dirty ? RESULT_DIRTY : 0) | head);
+	report(call,
+		(uint64_t)RESULT_FRAME << 60 | RESULT_BLOCK | (dirty ? RESULT_DIRTY : 0) | head);
 }
 
 static void gone(struct model *model, struct model_call *call, uint64_t entry)
@@ -284,8 +288,8 @@ static bool is_special(const struct model *model, uint64_t entry)
 	return (entry & PTE_PS) || model->frame[NUMBER(entry)].type == FRAME_MSG;
 }
 
-static status_t put_present(struct model *model, struct model_call *call, uint64_t table, uint64_t index,
-			    uint64_t value)
+static status_t put_present(struct model *model, struct model_call *call, uint64_t table,
+	uint64_t index, uint64_t value)
 {
 	uint64_t old = model->word[table][index];
 	status_t status = entry_allowed(model, call, model_level(model, table), value);
@@ -293,7 +297,8 @@ static status_t put_present(struct model *model, struct model_call *call, uint64
 	if (status != ST_OK)
 		return status;
 	if ((old & PTE_P) && NUMBER(old) == NUMBER(value) && !((old ^ value) & PTE_PS)) {
-		if ((old & PTE_D) && !(value & PTE_D) && model->frame[NUMBER(value)].type != FRAME_ZERO)
+		if ((old & PTE_D) && !(value & PTE_D) &&
+			model->frame[NUMBER(value)].type != FRAME_ZERO)
 			model->frame[NUMBER(value)].dirty = true;
 		store(model, table, index, value);
 		return ST_OK;
@@ -313,7 +318,8 @@ static status_t put_present(struct model *model, struct model_call *call, uint64
 	return ST_OK;
 }
 
-static status_t put(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint64_t value)
+static status_t put(struct model *model, struct model_call *call, uint64_t table, uint64_t index,
+	uint64_t value)
 {
 	uint64_t old = model->word[table][index];
 	status_t status = ST_OK;
@@ -363,7 +369,8 @@ static status_t run_named(const struct model *model, const struct model_call *ca
 }
 
 /* One entry of a run; `i` counts from its start. */
-typedef status_t entry_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i);
+typedef status_t entry_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i);
 
 static status_t each_entry(struct model *model, struct model_call *call, entry_step *step)
 {
@@ -372,7 +379,8 @@ static status_t each_entry(struct model *model, struct model_call *call, entry_s
 
 	call->work -= allowed;
 	for (uint32_t i = 0; i < allowed; i++) {
-		status_t status = step(model, call, OP_PFN(call->op.head), OP_INDEX(call->op.head) + i, i);
+		status_t status =
+			step(model, call, OP_PFN(call->op.head), OP_INDEX(call->op.head) + i, i);
 
 		call->done = i;
 		if (status != ST_OK)
@@ -382,7 +390,8 @@ static status_t each_entry(struct model *model, struct model_call *call, entry_s
 	return allowed == count ? ST_OK : ST_MORE;
 }
 
-static status_t fill_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t fill_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	if (call->list[i] == 0 || !same(model->word[table][index], call->op.b))
 		return ST_OK;
@@ -400,7 +409,8 @@ static status_t do_fill(struct model *model, struct model_call *call)
 	return each_entry(model, call, fill_step);
 }
 
-static status_t clear_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t clear_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t old = model->word[table][index];
 
@@ -415,7 +425,8 @@ static status_t clear_step(struct model *model, struct model_call *call, uint64_
 	return ST_OK;
 }
 
-static status_t protect_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t protect_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t old = model->word[table][index], value = (old & ~call->op.a) | call->op.b;
 	uint32_t level = model_level(model, table);
@@ -425,8 +436,10 @@ static status_t protect_step(struct model *model, struct model_call *call, uint6
 	(void)i;
 	if (!(old & PTE_P))
 		return ST_OK;
-	/* Rights of leaves may shrink without further ado; what else changes is checked as a new entry. */
-	weaker = level == 1 && !(call->op.b & (PTE_W | PTE_U)) && !(call->op.a & ~call->op.b & PTE_NX);
+	/* Rights of leaves may shrink without further ado; what else changes is checked as a new
+	   entry. */
+	weaker = level == 1 && !(call->op.b & (PTE_W | PTE_U)) &&
+		 !(call->op.a & ~call->op.b & PTE_NX);
 	if (call->op.a == PTE_W && call->op.b == 0)
 		weaker = true;
 	if (!weaker)
@@ -436,7 +449,8 @@ static status_t protect_step(struct model *model, struct model_call *call, uint6
 	return status;
 }
 
-static status_t read_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t read_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	(void)i;
 	if (!has_room(call, 1))
@@ -445,7 +459,8 @@ static status_t read_step(struct model *model, struct model_call *call, uint64_t
 	return ST_OK;
 }
 
-static status_t harvest_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t harvest_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t old = model->word[table][index];
 
@@ -473,7 +488,10 @@ static status_t do_run(struct model *model, struct model_call *call)
 	}
 	if (call->op.a | call->op.b)
 		return ST_BAD_ARGUMENT;
-	return each_entry(model, call, code == OP_CLEAR ? clear_step : code == OP_READ ? read_step : harvest_step);
+	return each_entry(model, call,
+		code == OP_CLEAR  ? clear_step
+		: code == OP_READ ? read_step
+				  : harvest_step);
 }
 
 static uint64_t target_pfn(const struct model_call *call)
@@ -495,7 +513,8 @@ static uint64_t copied(struct model *model, uint64_t table, uint64_t index)
 	return entry;
 }
 
-static status_t copy_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t copy_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t entry = copied(model, table, index);
 
@@ -509,7 +528,8 @@ static status_t copy_step(struct model *model, struct model_call *call, uint64_t
 	return ST_OK;
 }
 
-static status_t move_step(struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
+static status_t move_step(
+	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t entry = model->word[table][index];
 
@@ -520,13 +540,15 @@ static status_t move_step(struct model *model, struct model_call *call, uint64_t
 
 static status_t do_copy_or_move(struct model *model, struct model_call *call)
 {
-	uint64_t from = OP_PFN(call->op.head), first = OP_INDEX(call->op.head), count = OP_ENTRIES(call->op.head);
+	uint64_t from = OP_PFN(call->op.head), first = OP_INDEX(call->op.head),
+		 count = OP_ENTRIES(call->op.head);
 	uint64_t to = target_pfn(call), target = target_first(call), allowed;
 	status_t status = run_named(model, call);
 
 	if (status != ST_OK)
 		return status;
-	if (call->op.b || (call->op.a & 0xffff) || (call->op.a >> 25 & 0x7ff) || target + count > 512)
+	if (call->op.b || (call->op.a & 0xffff) || (call->op.a >> 25 & 0x7ff) ||
+		target + count > 512)
 		return ST_BAD_ARGUMENT;
 	status = table_named(model, call, to, target, count);
 	if (status != ST_OK)
@@ -547,7 +569,8 @@ static status_t do_copy_or_move(struct model *model, struct model_call *call)
 
 static status_t split_allowed(struct model *model, struct model_call *call)
 {
-	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head), fresh = call->op.a, entry;
+	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head),
+		 fresh = call->op.a, entry;
 	status_t status = table_named(model, call, parent, index, 1);
 
 	if (status != ST_OK)
@@ -575,7 +598,8 @@ static status_t split_allowed(struct model *model, struct model_call *call)
 static status_t do_split(struct model *model, struct model_call *call)
 {
 	static struct model before;
-	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head), fresh = call->op.a, entry, old;
+	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head),
+		 fresh = call->op.a, entry, old;
 	status_t status = split_allowed(model, call);
 
 	if (status != ST_OK)
@@ -597,8 +621,10 @@ static status_t do_split(struct model *model, struct model_call *call)
 	if (model->frame[fresh].stale)
 		full_flush(model);
 	memset(model->word[fresh], 0, sizeof(model->word[fresh]));
-	model->frame[fresh] = (struct model_frame){ .type = model->frame[old].type, .pool = model->frame[fresh].pool,
-						    .refs = 1, .special = model->frame[old].special };
+	model->frame[fresh] = (struct model_frame){ .type = model->frame[old].type,
+		.pool = model->frame[fresh].pool,
+		.refs = 1,
+		.special = model->frame[old].special };
 	for (uint32_t i = 0; i < 512; i++) {
 		uint64_t word = copied(model, old, i);
 
@@ -632,8 +658,8 @@ static status_t each_frame(struct model *model, struct model_call *call, frame_s
 
 static bool choosable(uint64_t type)
 {
-	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE ||
-	       type == FRAME_L1 || type == FRAME_L2 || type == FRAME_L3;
+	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG ||
+	       type == FRAME_TRACE || type == FRAME_L1 || type == FRAME_L2 || type == FRAME_L3;
 }
 
 static bool is_plain(uint64_t type)
@@ -694,7 +720,8 @@ static status_t do_copy_frame(struct model *model, struct model_call *call)
 		return ST_BAD_ARGUMENT;
 	if (!pay(call, (bytes + 7) / 8))
 		return ST_MORE;
-	memmove((uint8_t *)model->word[to] + target, (const uint8_t *)model->word[from] + at, bytes);
+	memmove((uint8_t *)model->word[to] + target, (const uint8_t *)model->word[from] + at,
+		bytes);
 	call->touched[0] = (uint32_t)to;
 	return ST_OK;
 }
@@ -752,8 +779,8 @@ static status_t do_transfer(struct model *model, struct model_call *call)
 	if (call->op.b)
 		return ST_BAD_ARGUMENT;
 	if (!pool_exists(model, call->op.a) ||
-	    (!model_pool_within(model, (uint32_t)call->op.a, call->pool) &&
-	     !model_pool_within(model, call->pool, (uint32_t)call->op.a)))
+		(!model_pool_within(model, (uint32_t)call->op.a, call->pool) &&
+			!model_pool_within(model, call->pool, (uint32_t)call->op.a)))
 		return ST_NO_RIGHT;
 	return each_frame(model, call, transfer_step);
 }
@@ -798,7 +825,8 @@ static status_t do_operation(struct model *model, struct model_call *call)
 	case OP_NOP:
 		return ST_OK;
 	case OP_RETYPE:
-		return call->op.b || !choosable(call->op.a) ? ST_BAD_ARGUMENT : each_frame(model, call, retype_step);
+		return call->op.b || !choosable(call->op.a) ? ST_BAD_ARGUMENT
+							    : each_frame(model, call, retype_step);
 	case OP_SET:
 		return do_set(model, call);
 	case OP_FILL:
@@ -814,7 +842,8 @@ static status_t do_operation(struct model *model, struct model_call *call)
 	case OP_HARVEST:
 		return do_run(model, call);
 	case OP_ZERO:
-		return call->op.a | call->op.b ? ST_BAD_ARGUMENT : each_frame(model, call, zero_step);
+		return call->op.a | call->op.b ? ST_BAD_ARGUMENT
+					       : each_frame(model, call, zero_step);
 	case OP_COPY_FRAME:
 		return do_copy_frame(model, call);
 	case OP_HOLD:
@@ -831,8 +860,8 @@ static status_t do_operation(struct model *model, struct model_call *call)
 
 static bool takes_hints(uint32_t code)
 {
-	return code == OP_SET || code == OP_FILL || code == OP_COPY || code == OP_SPLIT || code == OP_MOVE ||
-	       code == OP_CLEAR || code == OP_PROTECT || code == OP_HARVEST;
+	return code == OP_SET || code == OP_FILL || code == OP_COPY || code == OP_SPLIT ||
+	       code == OP_MOVE || code == OP_CLEAR || code == OP_PROTECT || code == OP_HARVEST;
 }
 
 /* See table_model.h. */
@@ -843,12 +872,14 @@ void model_run(struct model *model, struct model_call *call)
 	call->done = 0;
 	call->result_count = 0;
 	memset(call->touched, 0, sizeof(call->touched));
-	if ((call->op.head >> 35 & 1) || (flags && (!takes_hints(OP_CODE(call->op.head)) || flags > FLUSH_ALL))) {
+	if ((call->op.head >> 35 & 1) ||
+		(flags && (!takes_hints(OP_CODE(call->op.head)) || flags > FLUSH_ALL))) {
 		call->status = ST_BAD_ARGUMENT;
 		return;
 	}
 	call->status = do_operation(model, call);
-	if ((call->status == ST_OK || call->done) && (flags == FLUSH_ALL || (flags == FLUSH_SPACE && !call->has_scope)))
+	if ((call->status == ST_OK || call->done) &&
+		(flags == FLUSH_ALL || (flags == FLUSH_SPACE && !call->has_scope)))
 		full_flush(model);
 	if (call->status == ST_OK)
 		call->done = 0;

@@ -1,8 +1,8 @@
 /*
  * A reference model of frames, tables and their operations, for the property test.
  *
- * Written from <faultline/op.h> and docs/frames.md, not from the kernel: a frame is a record of plain
- * facts, a table is 512 words, an operation is a sequence of stores of one entry.  It is
+ * Written from <faultline/op.h> and docs/frames.md, not from the kernel: a frame is a record of
+ * plain facts, a table is 512 words, an operation is a sequence of stores of one entry.  It is
  * slow and naive on purpose.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -10,28 +10,28 @@
 #ifndef TABLE_MODEL_H
 #define TABLE_MODEL_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <faultline/op.h>
 #include <faultline/status.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define MODEL_FRAMES 1100u
-#define MODEL_POOLS 8u
+#define MODEL_POOLS  8u
 
 struct model_frame {
 	uint32_t type, pool;
 	uint64_t refs, holds, live;
-	uint64_t large;   /* 2 MiB entries that name this frame */
+	uint64_t large;	  /* 2 MiB entries that name this frame */
 	uint32_t lent_to; /* 0: nobody */
 	bool dirty, in_block, special;
-	bool stale;       /* its last reference went after the last full flush */
+	bool stale; /* its last reference went after the last full flush */
 };
 
 struct model {
 	struct model_frame frame[MODEL_FRAMES];
 	uint64_t word[MODEL_FRAMES][512]; /* contents */
-	uint32_t parent[MODEL_POOLS];     /* 0 for the root and for pools that do not exist */
-	uint64_t limit;                   /* of counters */
+	uint32_t parent[MODEL_POOLS];	  /* 0 for the root and for pools that do not exist */
+	uint64_t limit;			  /* of counters */
 	uint64_t full_flushes;
 };
 

@@ -1,40 +1,42 @@
 /*
  * The frame table and its operations against the reference model, with random operations.
  *
- * Each step runs one operation with random authority, work limit and room for results on the kernel's
- * code and on the model, and compares the answer, all frames, and the contents that it names (all
- * tables and all memory at longer intervals).  Arguments are mostly sensible (the current entry is expected, the target has
- * the right type), so that deep states are reached, and sometimes wild.  Between the steps "hardware" sets A and D,
- * and now and then the counters' limit is lowered.
+ * Each step runs one operation with random authority, work limit and room for results on the
+ * kernel's code and on the model, and compares the answer, all frames, and the contents that it
+ * names (all tables and all memory at longer intervals).  Arguments are mostly sensible (the
+ * current entry is expected, the target has the right type), so that deep states are reached, and
+ * sometimes wild.  Between the steps "hardware" sets A and D, and now and then the counters' limit
+ * is lowered.
  *
  * Usage: table_property [-n STEPS] [SEED ...]     default: 200000 steps over four seeds
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <inttypes.h>
-#include <stdlib.h>
 #include "check.h"
 #include "flush.h"
 #include "frame.h"
 #include "pool.h"
 #include "sim/sim.h"
 #include "table_model.h"
+#include <inttypes.h>
+#include <stdlib.h>
 
-#define STEPS_DEFAULT 200000ul
-#define TABLES_EVERY 8        /* steps between comparisons of all tables; of those named: each step */
+#define STEPS_DEFAULT	 200000ul
+#define TABLES_EVERY	 8 /* steps between comparisons of all tables; of those named: each step */
 #define EVERYTHING_EVERY 4096 /* of all contents */
-#define CHECK_ALL_EVERY 64    /* of frame_check_all */
-#define SMALL_FIRST 3u /* frames that operations mostly name; SPACE and TOP frames first */
-#define SMALL_COUNT 66u
-#define SPACES 3u
-#define BLOCK 512u
-#define LIST_PLACES 86u
+#define CHECK_ALL_EVERY	 64   /* of frame_check_all */
+#define SMALL_FIRST	 3u   /* frames that operations mostly name; SPACE and TOP frames first */
+#define SMALL_COUNT	 66u
+#define SPACES		 3u
+#define BLOCK		 512u
+#define LIST_PLACES	 86u
 
 static struct model model;
 static struct model_call call;
 static uint64_t seed, random_state;
 static unsigned long steps = STEPS_DEFAULT;
-static uint64_t seen[OP_POOL_CREATE][ST_RESULTS + 1]; /* how often which operation gave which status */
+static uint64_t seen[OP_POOL_CREATE]
+		    [ST_RESULTS + 1]; /* how often which operation gave which status */
 
 /* ---- random choices ---- */
 
@@ -89,7 +91,8 @@ static pfn_t any_table(void)
 
 static uint32_t any_index(pfn_t table)
 {
-	static const uint32_t top[] = { 0, 1, 2, 3, 254, 255, 402, 403, 465, 466, 466, 256, 300, 467, 511 };
+	static const uint32_t top[] = { 0, 1, 2, 3, 254, 255, 402, 403, 465, 466, 466, 256, 300,
+		467, 511 };
 	static const uint32_t other[] = { 0, 1, 2, 3, 4, 5, 6, 7, 255, 256, 509, 510, 511 };
 
 	if (percent(5))
@@ -101,7 +104,8 @@ static uint32_t any_index(pfn_t table)
 
 static uint64_t any_bits(void)
 {
-	static const uint64_t bits[] = { PTE_W, PTE_W, PTE_NX, PTE_A, PTE_D, PTE_SHARED, PTE_SOFT1, PTE_SOFT2 };
+	static const uint64_t bits[] = { PTE_W, PTE_W, PTE_NX, PTE_A, PTE_D, PTE_SHARED, PTE_SOFT1,
+		PTE_SOFT2 };
 	uint64_t chosen = PTE_P | PTE_U;
 
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
@@ -114,8 +118,8 @@ static uint64_t any_bits(void)
 
 static uint64_t any_leaf(void)
 {
-	static const uint32_t types[] = { FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_MSG,
-					  FRAME_TRACE };
+	static const uint32_t types[] = { FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_DATA,
+		FRAME_DATA, FRAME_MSG, FRAME_TRACE };
 	uint64_t bits = any_bits();
 
 	if (percent(8))
@@ -170,8 +174,8 @@ static void make(uint32_t code, pfn_t pfn, uint32_t index, uint32_t count, uint6
 
 static void make_retype(void)
 {
-	static const uint32_t types[] = { FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_FREE, FRAME_L1, FRAME_L1,
-					  FRAME_L2,   FRAME_L2,	  FRAME_L3,   FRAME_MSG,  FRAME_TRACE };
+	static const uint32_t types[] = { FRAME_DATA, FRAME_DATA, FRAME_DATA, FRAME_FREE, FRAME_L1,
+		FRAME_L1, FRAME_L2, FRAME_L2, FRAME_L3, FRAME_MSG, FRAME_TRACE };
 	uint32_t type = percent(97) ? types[below(11)] : below(FRAME_TYPES + 2);
 
 	if (percent(12))
@@ -206,10 +210,12 @@ static void make_copy_or_move(uint32_t code)
 	pfn_t from = any_table(), to;
 	uint32_t index = any_index(from);
 
-	to = percent(95) && from < MODEL_FRAMES ? frame_of_type(model.frame[from].type) : any_table();
+	to = percent(95) && from < MODEL_FRAMES ? frame_of_type(model.frame[from].type)
+						: any_table();
 	if (from < MODEL_FRAMES && model.frame[from].type == FRAME_TOP && percent(90))
 		to = SMALL_FIRST + SPACES + below(SPACES);
-	make(code, from, index, any_count(), op_head(0, 0, to, percent(50) ? index : any_index(to), 0), 0);
+	make(code, from, index, any_count(),
+		op_head(0, 0, to, percent(50) ? index : any_index(to), 0), 0);
 	if (percent(2))
 		call.op.a ^= 1ull << below(64);
 }
@@ -223,14 +229,14 @@ static void make_split(void)
 	for (uint32_t tries = 0; tries < 60; tries++) {
 		uint64_t entry = parent < MODEL_FRAMES ? model.word[parent][index] : 0;
 
-		if ((entry & PTE_P) && pte_pfn(entry) < MODEL_FRAMES && model_level(&model, pte_pfn(entry)) &&
-		    model.frame[pte_pfn(entry)].refs > 1)
+		if ((entry & PTE_P) && pte_pfn(entry) < MODEL_FRAMES &&
+			model_level(&model, pte_pfn(entry)) && model.frame[pte_pfn(entry)].refs > 1)
 			break;
 		parent = any_table();
 		index = any_index(parent);
 	}
 	make(OP_SPLIT, parent, index, 0, frame_of_type(percent(50) ? FRAME_FREE : FRAME_DATA),
-	     current_entry(parent, index));
+		current_entry(parent, index));
 }
 
 static void make_run(uint32_t code)
@@ -248,12 +254,15 @@ static void make_run(uint32_t code)
 
 static void make_copy_frame(void)
 {
-	uint64_t part = (uint64_t)below(4096) | (uint64_t)below(4096) << 16 | (uint64_t)below(2000) << 32;
-	pfn_t from = percent(5) ? SIM_ZERO_FRAME : frame_of_type(percent(80) ? FRAME_DATA : FRAME_MSG);
+	uint64_t part =
+		(uint64_t)below(4096) | (uint64_t)below(4096) << 16 | (uint64_t)below(2000) << 32;
+	pfn_t from =
+		percent(5) ? SIM_ZERO_FRAME : frame_of_type(percent(80) ? FRAME_DATA : FRAME_MSG);
 
 	if (percent(2))
 		part ^= 1ull << below(64);
-	make(OP_COPY_FRAME, from, 0, 0, frame_of_type(percent(80) ? FRAME_DATA : FRAME_MSG), percent(50) ? 0 : part);
+	make(OP_COPY_FRAME, from, 0, 0, frame_of_type(percent(80) ? FRAME_DATA : FRAME_MSG),
+		percent(50) ? 0 : part);
 }
 
 static void make_operation(void)
@@ -289,7 +298,8 @@ static void make_operation(void)
 	else if (choice < 95)
 		make(OP_RELEASE, any_frame(), 0, 0, 0, percent(1));
 	else if (choice < 97)
-		make(OP_TRANSFER, any_frame(), 0, percent(80) ? 1 : any_count(), percent(60) ? 1 : below(7), 0);
+		make(OP_TRANSFER, any_frame(), 0, percent(80) ? 1 : any_count(),
+			percent(60) ? 1 : below(7), 0);
 	else
 		make(OP_LEND, frame_of_type(FRAME_DATA), 0, 0, percent(50) ? 0 : below(7), 0);
 }
@@ -359,12 +369,16 @@ static bool frame_is_equal(pfn_t pfn)
 {
 	const struct frame *frame = &frame_table[pfn];
 	const struct model_frame *expected = &model.frame[pfn];
-	uint32_t flags = (expected->dirty ? FRAME_DIRTY : 0) | (expected->in_block ? FRAME_BLOCK : 0) |
-			 (expected->lent_to ? FRAME_LENT : 0) | (expected->special ? FRAME_SPECIAL : 0);
-	uint64_t live = expected->lent_to ? expected->lent_to : expected->in_block ? expected->large : expected->live;
+	uint32_t flags =
+		(expected->dirty ? FRAME_DIRTY : 0) | (expected->in_block ? FRAME_BLOCK : 0) |
+		(expected->lent_to ? FRAME_LENT : 0) | (expected->special ? FRAME_SPECIAL : 0);
+	uint64_t live = expected->lent_to    ? expected->lent_to
+			: expected->in_block ? expected->large
+					     : expected->live;
 
-	return frame->type == expected->type && frame->refs == expected->refs && frame->holds == expected->holds &&
-	       frame->pool == expected->pool && frame->flags == flags && frame->live == live &&
+	return frame->type == expected->type && frame->refs == expected->refs &&
+	       frame->holds == expected->holds && frame->pool == expected->pool &&
+	       frame->flags == flags && frame->live == live &&
 	       (frame->epoch == flush_epoch) == expected->stale;
 }
 
@@ -375,13 +389,15 @@ static bool contents_are_equal(pfn_t pfn)
 
 static void show_step(unsigned long step)
 {
-	printf("seed %" PRIu64 " step %lu: pool %u op %u flags %u pfn %u index %u count %u a %" PRIx64 " b %" PRIx64
+	printf("seed %" PRIu64
+	       " step %lu: pool %u op %u flags %u pfn %u index %u count %u a %" PRIx64 " b %" PRIx64
 	       " work %" PRIu64 " room %" PRIu64 " limit %" PRIu64 "\n",
-	       seed, step, call.pool, OP_CODE(call.op.head), OP_FLAGS(call.op.head), OP_PFN(call.op.head),
-	       OP_INDEX(call.op.head), OP_ENTRIES(call.op.head), call.op.a, call.op.b, call.work, call.room,
-	       model.limit);
-	printf("  kernel: status %u done %u results %u; model: status %u done %u results %u\n", answer.status,
-	       answer.done, answer.count, call.status, call.done, call.result_count);
+		seed, step, call.pool, OP_CODE(call.op.head), OP_FLAGS(call.op.head),
+		OP_PFN(call.op.head), OP_INDEX(call.op.head), OP_ENTRIES(call.op.head), call.op.a,
+		call.op.b, call.work, call.room, model.limit);
+	printf("  kernel: status %u done %u results %u; model: status %u done %u results %u\n",
+		answer.status, answer.done, answer.count, call.status, call.done,
+		call.result_count);
 }
 
 static void fail(unsigned long step, const char *what, pfn_t pfn)
@@ -393,7 +409,8 @@ static void fail(unsigned long step, const char *what, pfn_t pfn)
 
 static void compare_answer(unsigned long step)
 {
-	if (answer.status != call.status || answer.done != call.done || answer.count != call.result_count)
+	if (answer.status != call.status || answer.done != call.done ||
+		answer.count != call.result_count)
 		fail(step, "the answer", 0);
 	if (memcmp(answer.results, call.results, answer.count * sizeof(answer.results[0])) != 0)
 		fail(step, "a result", 0);
@@ -410,8 +427,8 @@ static void compare_contents(unsigned long step, uint64_t pfn)
 /* What the operation names, in any of the ways in which operations name frames. */
 static void compare_named(unsigned long step)
 {
-	const uint64_t named[] = { OP_PFN(call.op.head), call.op.a, OP_PFN(call.op.a), pte_pfn(call.op.a),
-				   pte_pfn(call.op.b), call.touched[0] };
+	const uint64_t named[] = { OP_PFN(call.op.head), call.op.a, OP_PFN(call.op.a),
+		pte_pfn(call.op.a), pte_pfn(call.op.b), call.touched[0] };
 
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
 		compare_contents(step, named[i]);
@@ -505,21 +522,29 @@ static void test_random_operations(void)
 	check_rules(steps);
 }
 
-/* Every operation and every status it can give must have been met, or the test tests less than it says. */
+/* Every operation and every status it can give must have been met, or the test tests less than
+   it says. */
 static void test_all_statuses_were_met(void)
 {
 	static const struct {
 		uint32_t code, statuses;
 	} expected[] = {
 #define S(status) (1u << ST_##status)
-		{ OP_RETYPE, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) | S(MORE) },
-		{ OP_SET, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) | S(MISMATCH) | S(LIMIT) | S(MORE) },
-		{ OP_FILL, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(LIMIT) | S(MORE) },
-		{ OP_COPY, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(MISMATCH) | S(LIMIT) | S(MORE) },
-		{ OP_SPLIT, S(OK) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) | S(MISMATCH) | S(LIMIT) | S(MORE) },
-		{ OP_MOVE, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(MISMATCH) | S(MORE) },
+		{ OP_RETYPE, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) |
+				     S(MORE) },
+		{ OP_SET, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
+				  S(BUSY) | S(MISMATCH) | S(LIMIT) | S(MORE) },
+		{ OP_FILL, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(LIMIT) |
+				   S(MORE) },
+		{ OP_COPY, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
+				   S(MISMATCH) | S(LIMIT) | S(MORE) },
+		{ OP_SPLIT, S(OK) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) | S(MISMATCH) |
+				    S(LIMIT) | S(MORE) },
+		{ OP_MOVE, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
+				   S(MISMATCH) | S(MORE) },
 		{ OP_CLEAR, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(MORE) },
-		{ OP_PROTECT, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(MORE) },
+		{ OP_PROTECT, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
+				      S(MORE) },
 		{ OP_READ, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(MORE) },
 		{ OP_HARVEST, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(MORE) },
 		{ OP_ZERO, S(OK) | S(BAD_FRAME) | S(MORE) },
@@ -555,7 +580,8 @@ int main(int argc, char **argv)
 	}
 	if (argc > first) {
 		seeds = (const char *const *)argv + first;
-		seed_count = (size_t)(argc - first) < SEEDS_MAX ? (size_t)(argc - first) : SEEDS_MAX;
+		seed_count =
+			(size_t)(argc - first) < SEEDS_MAX ? (size_t)(argc - first) : SEEDS_MAX;
 	}
 	for (size_t i = 0; i < seed_count; i++) {
 		snprintf(names[i], sizeof(names[i]), "random_operations_seed_%.12s", seeds[i]);

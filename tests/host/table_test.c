@@ -5,8 +5,8 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <faultline/fault.h>
 #include "fixture.h"
+#include <faultline/fault.h>
 
 static uint32_t refs(pfn_t pfn)
 {
@@ -27,8 +27,10 @@ static uint64_t result_of(uint32_t kind, pfn_t pfn)
 static status_t with_room(uint32_t room, uint64_t head, uint64_t a, uint64_t b)
 {
 	struct op op = { head, a, b };
-	struct batch batch = { .pool = POOL_ROOT, .work_left = OP_WORK_MAX, .results = sim_last.results,
-			       .result_max = room };
+	struct batch batch = { .pool = POOL_ROOT,
+		.work_left = OP_WORK_MAX,
+		.results = sim_last.results,
+		.result_max = room };
 	status_t status = batch_run(&batch, &op, 1, &sim_last.index);
 
 	sim_last.done = batch.done;
@@ -39,8 +41,10 @@ static status_t with_room(uint32_t room, uint64_t head, uint64_t a, uint64_t b)
 static status_t with_work(uint32_t work, uint64_t head, uint64_t a, uint64_t b)
 {
 	struct op op = { head, a, b };
-	struct batch batch = { .pool = POOL_ROOT, .work_left = work, .results = sim_last.results,
-			       .result_max = OP_RESULTS_MAX };
+	struct batch batch = { .pool = POOL_ROOT,
+		.work_left = work,
+		.results = sim_last.results,
+		.result_max = OP_RESULTS_MAX };
 	status_t status = batch_run(&batch, &op, 1, &sim_last.index);
 
 	sim_last.done = batch.done;
@@ -122,24 +126,29 @@ static void test_set_keeps_dirty_bits_in_the_frame(void)
 	CHECK_EQUAL(set(L1, 7, page(1), page(1)), ST_OK);
 	CHECK_EQUAL(data(1)->flags, FRAME_DIRTY);
 	CHECK_EQUAL(set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RO | PTE_D), 0), ST_OK);
-	CHECK_EQUAL(set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RO), pte_make(SIM_ZERO_FRAME, PAGE_RO)), ST_OK);
+	CHECK_EQUAL(
+		set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RO), pte_make(SIM_ZERO_FRAME, PAGE_RO)),
+		ST_OK);
 	CHECK_EQUAL(frame_table[SIM_ZERO_FRAME].flags, 0);
 }
 
 static void test_set_refuses_bits_outside_the_whitelist(void)
 {
-	static const uint64_t bits[] = { PTE_G, PTE_PWT, PTE_PCD, PTE_PS, 1ull << 40, 1ull << 51, 1ull << 52, 1ull << 62 };
+	static const uint64_t bits[] = { PTE_G, PTE_PWT, PTE_PCD, PTE_PS, 1ull << 40, 1ull << 51,
+		1ull << 52, 1ull << 62 };
 
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
 		CHECK_EQUAL(set(L1, 7, page(0) | bits[i], 0), ST_BAD_ARGUMENT);
-		CHECK_EQUAL(set(L2, 7, link_to(L1_TWO) | (bits[i] == PTE_PS ? PTE_G : bits[i]), 0), ST_BAD_ARGUMENT);
+		CHECK_EQUAL(set(L2, 7, link_to(L1_TWO) | (bits[i] == PTE_PS ? PTE_G : bits[i]), 0),
+			ST_BAD_ARGUMENT);
 	}
 	CHECK_EQUAL(set(L2, 7, link_to(L1_TWO) | PTE_NX, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L2, 7, link_to(L1_TWO) | PTE_D, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L2, 7, link_to(L1_TWO) & ~PTE_U, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L3, 7, link_to(L2_TWO) | PTE_PS, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(TOP, 7, link_to(L3) | PTE_PS, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(set(L1, 7, pte_make(DATA_FIRST, PTE_ALLOWED & ~(PTE_FRAME | PTE_PS)), 0), ST_OK);
+	CHECK_EQUAL(
+		set(L1, 7, pte_make(DATA_FIRST, PTE_ALLOWED & ~(PTE_FRAME | PTE_PS)), 0), ST_OK);
 }
 
 static void test_set_checks_also_one_bit_of_a_present_entry(void)
@@ -148,7 +157,9 @@ static void test_set_checks_also_one_bit_of_a_present_entry(void)
 	CHECK_EQUAL(set(L1, 7, page(0) | PTE_G, page(0)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L1, 7, page(0) | 1ull << 44, page(0)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RO), 0), ST_OK);
-	CHECK_EQUAL(set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RW), pte_make(SIM_ZERO_FRAME, PAGE_RO)), ST_WRONG_TYPE);
+	CHECK_EQUAL(
+		set(L1, 8, pte_make(SIM_ZERO_FRAME, PAGE_RW), pte_make(SIM_ZERO_FRAME, PAGE_RO)),
+		ST_WRONG_TYPE);
 	CHECK_EQUAL(set(L2, 0, link_to(L1) | PTE_PS, link_to(L1)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(set(L2, 0, link_to(L1) & ~PTE_U, link_to(L1)), ST_BAD_ARGUMENT);
 }
@@ -164,7 +175,8 @@ static void test_set_refuses_targets_that_may_not_be_mapped(void)
 	CHECK_EQUAL(set(L1, 7, pte_make(FRAMES, PAGE_RO), 0), ST_BAD_FRAME);
 	CHECK_EQUAL(set(L1, 7, pte_make(0xfffffff, PAGE_RO), 0), ST_BAD_FRAME);
 	/* A number that a 32-bit frame number would cut off to DATA_FIRST. */
-	CHECK_EQUAL(set(L1, 7, (((1ull << 32) + DATA_FIRST) << PAGE_SHIFT) | PAGE_RO, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(set(L1, 7, (((1ull << 32) + DATA_FIRST) << PAGE_SHIFT) | PAGE_RO, 0),
+		ST_BAD_ARGUMENT);
 }
 
 static void test_set_of_special_frames(void)
@@ -228,10 +240,10 @@ static void test_set_dropping_a_table_leaves_an_orphan(void)
 static void test_set_touches_open_top_slots_only(void)
 {
 	static const uint32_t closed[] = { 256, LAYOUT_DIRECT_FIRST_SLOT, LAYOUT_DIRECT_LAST_SLOT,
-					   LAYOUT_VMALLOC_FIRST_SLOT - 1, LAYOUT_FRAME_TABLE_SLOT,
-					   LAYOUT_VMEMMAP_SLOT, LAYOUT_KERNEL_SLOT };
+		LAYOUT_VMALLOC_FIRST_SLOT - 1, LAYOUT_FRAME_TABLE_SLOT, LAYOUT_VMEMMAP_SLOT,
+		LAYOUT_KERNEL_SLOT };
 	static const uint32_t open[] = { 1, LAYOUT_USER_LAST_SLOT, LAYOUT_VMALLOC_FIRST_SLOT,
-					 LAYOUT_VMALLOC_LAST_SLOT, LAYOUT_MESSAGE_SLOT };
+		LAYOUT_VMALLOC_LAST_SLOT, LAYOUT_MESSAGE_SLOT };
 
 	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
 		CHECK_EQUAL(set(TOP, closed[i], link_to(L3), 0), ST_NO_RIGHT);
@@ -304,8 +316,11 @@ static void test_authority_is_the_pool(void)
 
 	CHECK_EQUAL(give(below, MORE_FIRST, 2), ST_OK);
 	CHECK_EQUAL(sim_op(below, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_L1, 0), ST_OK);
-	CHECK_EQUAL(sim_op(below, op_head(OP_RETYPE, 0, MORE_FIRST + 1, 0, 1), FRAME_DATA, 0), ST_OK);
-	CHECK_EQUAL(sim_op(below, op_head(OP_SET, 0, L1, 0, 0), pte_make(MORE_FIRST + 1, PAGE_RW), 0), ST_BAD_FRAME);
+	CHECK_EQUAL(
+		sim_op(below, op_head(OP_RETYPE, 0, MORE_FIRST + 1, 0, 1), FRAME_DATA, 0), ST_OK);
+	CHECK_EQUAL(
+		sim_op(below, op_head(OP_SET, 0, L1, 0, 0), pte_make(MORE_FIRST + 1, PAGE_RW), 0),
+		ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(below, head, page(0), 0), ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(pool, head, page(0), 0), ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(pool, head, pte_make(MORE_FIRST + 1, PAGE_RW), 0), ST_OK);
@@ -313,9 +328,12 @@ static void test_authority_is_the_pool(void)
 	CHECK_EQUAL(set(MORE_FIRST, 1, page(0) & ~PTE_W, 0), ST_OK);
 	CHECK_EQUAL(set(L2, 5, link_to(MORE_FIRST), 0), ST_OK);
 	/* The lower pool may drop or weaken what it was given, but not strengthen it. */
-	CHECK_EQUAL(sim_op(below, op_head(OP_SET, 0, MORE_FIRST, 1, 0), page(0), page(0) & ~PTE_W), ST_BAD_FRAME);
-	CHECK_EQUAL(sim_op(below, op_head(OP_PROTECT, 0, MORE_FIRST, 1, 1), 0, PTE_W), ST_BAD_FRAME);
-	CHECK_EQUAL(sim_op(below, op_head(OP_PROTECT, 0, MORE_FIRST, 1, 1), PTE_NX, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(below, op_head(OP_SET, 0, MORE_FIRST, 1, 0), page(0), page(0) & ~PTE_W),
+		ST_BAD_FRAME);
+	CHECK_EQUAL(
+		sim_op(below, op_head(OP_PROTECT, 0, MORE_FIRST, 1, 1), 0, PTE_W), ST_BAD_FRAME);
+	CHECK_EQUAL(
+		sim_op(below, op_head(OP_PROTECT, 0, MORE_FIRST, 1, 1), PTE_NX, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(below, op_head(OP_PROTECT, 0, MORE_FIRST, 1, 1), PTE_U, 0), ST_OK);
 	CHECK_EQUAL(sim_op(below, op_head(OP_CLEAR, 0, MORE_FIRST, 1, 1), 0, 0), ST_OK);
 }
@@ -326,12 +344,13 @@ static void test_hints_flush_what_they_say(void)
 {
 	struct space *space = frame_memory(SPACE);
 	struct op ops[2] = { { op_head(OP_SET, FLUSH_SPACE, L1, 0, 0), page(0), 0 },
-			     { op_head(OP_SET, FLUSH_ALL, L1, 1, 0), page(0), 0 } };
+		{ op_head(OP_SET, FLUSH_ALL, L1, 1, 0), page(0), 0 } };
 	struct batch batch = { .pool = POOL_ROOT, .scope = space, .work_left = 9 };
 	uint32_t index;
 
 	CHECK_EQUAL(batch_run(&batch, ops, 1, &index), ST_OK);
-	CHECK(sim_flushes.space == 1 && sim_flushes.last_space == space && sim_flushes.hinted_all == 0);
+	CHECK(sim_flushes.space == 1 && sim_flushes.last_space == space &&
+		sim_flushes.hinted_all == 0);
 	CHECK_EQUAL(batch_run(&batch, ops + 1, 1, &index), ST_OK);
 	CHECK(sim_flushes.space == 1 && sim_flushes.hinted_all == 1);
 	CHECK_EQUAL(batch_run(&batch, ops, 1, &index), ST_MISMATCH);
@@ -436,11 +455,13 @@ static void test_copy_shares_and_takes_write(void)
 	CHECK_EQUAL(set(L1, 3, 0x1234568, 0), ST_OK);
 	CHECK_EQUAL(set(L1, 4, pte_make(SIM_ZERO_FRAME, PAGE_RO), 0), ST_OK);
 	CHECK_EQUAL(run(OP_COPY, L1, 0, 5, target(L1_TWO, 100), 0), ST_OK);
-	CHECK(entries(L1)[0] == ((page(0) | PTE_A | PTE_D) & ~PTE_W) && entries(L1_TWO)[100] == entries(L1)[0]);
+	CHECK(entries(L1)[0] == ((page(0) | PTE_A | PTE_D) & ~PTE_W) &&
+		entries(L1_TWO)[100] == entries(L1)[0]);
 	CHECK(entries(L1)[1] == (page(1) | PTE_SHARED) && entries(L1_TWO)[101] == entries(L1)[1]);
 	CHECK(entries(L1_TWO)[102] == 0 && entries(L1_TWO)[103] == 0x1234568);
 	CHECK_EQUAL(entries(L1_TWO)[104], pte_make(SIM_ZERO_FRAME, PAGE_RO));
-	CHECK(refs(DATA_FIRST) == 2 && refs(DATA_FIRST + 1) == 2 && live(L1) == 4 && live(L1_TWO) == 4);
+	CHECK(refs(DATA_FIRST) == 2 && refs(DATA_FIRST + 1) == 2 && live(L1) == 4 &&
+		live(L1_TWO) == 4);
 }
 
 static void test_copy_of_top_levels_is_fork(void)
@@ -455,11 +476,17 @@ static void test_copy_of_top_levels_is_fork(void)
 static void test_copy_and_move_never_take_the_message_slot(void)
 {
 	CHECK_EQUAL(set(TOP, LAYOUT_MESSAGE_SLOT, link_to(L3), 0), ST_OK);
-	CHECK_EQUAL(run(OP_COPY, TOP, LAYOUT_MESSAGE_SLOT, 1, target(TOP_TWO, LAYOUT_MESSAGE_SLOT), 0), ST_NO_RIGHT);
+	CHECK_EQUAL(
+		run(OP_COPY, TOP, LAYOUT_MESSAGE_SLOT, 1, target(TOP_TWO, LAYOUT_MESSAGE_SLOT), 0),
+		ST_NO_RIGHT);
 	CHECK_EQUAL(run(OP_COPY, TOP, LAYOUT_MESSAGE_SLOT, 1, target(TOP_TWO, 0), 0), ST_NO_RIGHT);
 	CHECK_EQUAL(run(OP_COPY, TOP, 0, 1, target(TOP_TWO, LAYOUT_MESSAGE_SLOT), 0), ST_NO_RIGHT);
-	CHECK_EQUAL(run(OP_MOVE, TOP, LAYOUT_MESSAGE_SLOT, 1, target(TOP_TWO, LAYOUT_MESSAGE_SLOT), 0), ST_NO_RIGHT);
-	CHECK_EQUAL(run(OP_COPY, TOP, LAYOUT_VMALLOC_LAST_SLOT, 2, target(TOP_TWO, LAYOUT_VMALLOC_LAST_SLOT), 0), ST_NO_RIGHT);
+	CHECK_EQUAL(
+		run(OP_MOVE, TOP, LAYOUT_MESSAGE_SLOT, 1, target(TOP_TWO, LAYOUT_MESSAGE_SLOT), 0),
+		ST_NO_RIGHT);
+	CHECK_EQUAL(run(OP_COPY, TOP, LAYOUT_VMALLOC_LAST_SLOT, 2,
+			    target(TOP_TWO, LAYOUT_VMALLOC_LAST_SLOT), 0),
+		ST_NO_RIGHT);
 	CHECK_EQUAL(run(OP_COPY, TOP, 0, 1, target(TOP_TWO, 300), 0), ST_NO_RIGHT);
 	CHECK_EQUAL(run(OP_COPY, TOP, 300, 1, target(TOP_TWO, 0), 0), ST_NO_RIGHT);
 	CHECK_EQUAL(split(TOP, LAYOUT_MESSAGE_SLOT, MORE_FIRST), ST_NO_RIGHT);
@@ -471,7 +498,8 @@ static void test_copy_refuses(void)
 	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
 	CHECK_EQUAL(set(L1_TWO, 9, page(1), 0), ST_OK);
 	CHECK_EQUAL(run(OP_COPY, L1, 0, 1, target(L1_TWO, 9), 0), ST_MISMATCH);
-	CHECK_EQUAL(run(OP_COPY, L1, 0, 20, target(L1_TWO, 0), 0), ST_MISMATCH); /* also below a zero */
+	CHECK_EQUAL(
+		run(OP_COPY, L1, 0, 20, target(L1_TWO, 0), 0), ST_MISMATCH); /* also below a zero */
 	CHECK_EQUAL(entries(L1)[0], page(0));
 	CHECK_EQUAL(run(OP_COPY, L1, 0, 1, target(L2_TWO, 0), 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(run(OP_COPY, L1, 0, 1, target(DATA_FIRST, 0), 0), ST_WRONG_TYPE);
@@ -494,7 +522,8 @@ static void test_copy_stops_at_a_full_counter(void)
 	frame_refs_limit = 2;
 	CHECK_EQUAL(run(OP_COPY, L1, 0, 4, target(L1_TWO, 0), 0), ST_LIMIT);
 	CHECK_EQUAL(sim_last.done, 2);
-	CHECK(live(L1_TWO) == 2 && entries(L1)[2] == page(2) && entries(L1)[1] == (page(1) & ~PTE_W));
+	CHECK(live(L1_TWO) == 2 && entries(L1)[2] == page(2) &&
+		entries(L1)[1] == (page(1) & ~PTE_W));
 }
 
 static void test_runs_go_on_where_the_work_limit_stopped_them(void)
@@ -600,7 +629,8 @@ static void test_split_refuses(void)
 	CHECK_EQUAL(split(L2, 0, L2), ST_WRONG_TYPE);
 	CHECK_EQUAL(split(L2, 0, FRAMES), ST_BAD_FRAME);
 	CHECK_EQUAL(split(L2, 0, SIM_ZERO_FRAME), ST_BAD_FRAME);
-	CHECK_EQUAL(sim_op(POOL_ROOT, head, (1ull << 32) + MORE_FIRST + 3, entries(L2)[0]), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(POOL_ROOT, head, (1ull << 32) + MORE_FIRST + 3, entries(L2)[0]),
+		ST_BAD_FRAME);
 	CHECK_EQUAL(split(L2, 0, DATA_FIRST), ST_BUSY);
 	CHECK_EQUAL(split(L1, 0, MORE_FIRST + 1), ST_WRONG_TYPE);
 	CHECK_EQUAL(split(L2, 9, MORE_FIRST + 1), ST_MISMATCH); /* nothing there */
@@ -651,7 +681,9 @@ static void test_split_needs_authority_over_the_old_table(void)
 	CHECK_EQUAL(give(pool, MORE_FIRST, 2), ST_OK);
 	CHECK_EQUAL(sim_op(pool, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_L2, 0), ST_OK);
 	CHECK_EQUAL(set(MORE_FIRST, 0, link_to(L1) & ~PTE_W, 0), ST_OK);
-	CHECK_EQUAL(sim_op(pool, op_head(OP_SPLIT, 0, MORE_FIRST, 0, 0), MORE_FIRST + 1, link_to(L1) & ~PTE_W), ST_BAD_FRAME);
+	CHECK_EQUAL(sim_op(pool, op_head(OP_SPLIT, 0, MORE_FIRST, 0, 0), MORE_FIRST + 1,
+			    link_to(L1) & ~PTE_W),
+		ST_BAD_FRAME);
 	CHECK_EQUAL(split(MORE_FIRST, 0, MORE_FIRST + 1), ST_OK);
 }
 
@@ -747,7 +779,8 @@ static void test_harvest_reads_and_clears_accessed_and_dirty(void)
 	CHECK_EQUAL(set(L1, 6, PTE_A | PTE_D, 0), ST_OK); /* a word of the pager's */
 	CHECK_EQUAL(with_room(1, op_head(OP_HARVEST, 0, L1, 0, 512), 0, 0), ST_MORE);
 	CHECK_EQUAL(sim_last.results[0], 3 << OP_INDEX_SHIFT | PTE_A | PTE_D);
-	CHECK(sim_last.done == 5 && entries(L1)[3] == page(0) && entries(L1)[5] == (page(2) | PTE_A));
+	CHECK(sim_last.done == 5 && entries(L1)[3] == page(0) &&
+		entries(L1)[5] == (page(2) | PTE_A));
 	CHECK_EQUAL(run(OP_HARVEST, L1, 5, 507, 0, 0), ST_OK);
 	CHECK_EQUAL(sim_last.count, 1);
 	CHECK_EQUAL(sim_last.results[0], 5 << OP_INDEX_SHIFT | PTE_A);
@@ -771,19 +804,23 @@ static void test_large_entries_form_and_dissolve_blocks(void)
 {
 	make_block();
 	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
-	CHECK(live(BLOCK_HEAD) == 1 && refs(BLOCK_HEAD) == 0 && frame_table[L2].flags == FRAME_SPECIAL);
+	CHECK(live(BLOCK_HEAD) == 1 && refs(BLOCK_HEAD) == 0 &&
+		frame_table[L2].flags == FRAME_SPECIAL);
 	for (uint32_t i = 0; i < 512; i++)
 		CHECK_EQUAL(frame_table[BLOCK_HEAD + i].flags, FRAME_BLOCK);
 	CHECK_EQUAL(set(L2, 2, large(), 0), ST_OK);
 	CHECK_EQUAL(live(BLOCK_HEAD), 2);
 	CHECK_EQUAL(retype(BLOCK_HEAD + 5, 1, FRAME_FREE), ST_BUSY);
 	CHECK_EQUAL(give(child_pool(POOL_ROOT), BLOCK_HEAD + 5, 1), ST_BUSY);
-	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_LEND, 0, BLOCK_HEAD + 5, 0, 0), child_pool(POOL_ROOT), 0), ST_BUSY);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_LEND, 0, BLOCK_HEAD + 5, 0, 0),
+			    child_pool(POOL_ROOT), 0),
+		ST_BUSY);
 	CHECK_EQUAL(set(L2, 1, 0, large()), ST_OK);
 	CHECK_EQUAL(sim_last.count, 0);
 	entries(L2)[2] |= PTE_D;
 	CHECK_EQUAL(set(L2, 2, 0, large()), ST_OK);
-	CHECK_EQUAL(sim_last.results[0], result_of(RESULT_FRAME, BLOCK_HEAD) | RESULT_BLOCK | RESULT_DIRTY);
+	CHECK_EQUAL(sim_last.results[0],
+		result_of(RESULT_FRAME, BLOCK_HEAD) | RESULT_BLOCK | RESULT_DIRTY);
 	for (uint32_t i = 0; i < 512; i++) {
 		CHECK_EQUAL(frame_table[BLOCK_HEAD + i].flags, FRAME_DIRTY);
 		CHECK_EQUAL(frame_table[BLOCK_HEAD + i].epoch, flush_epoch);
@@ -860,7 +897,8 @@ static void test_large_entries_are_copied_moved_split_and_protected(void)
 	CHECK_EQUAL(run(OP_PROTECT, L2_TWO, 5, 1, PTE_U, 0), ST_OK);
 	CHECK_EQUAL(set(L3, 1, link_to(L2), 0), ST_OK);
 	CHECK_EQUAL(split(L3, 1, MORE_FIRST), ST_OK);
-	CHECK(live(BLOCK_HEAD) == 3 && frame_table[MORE_FIRST].flags == FRAME_SPECIAL && refs(L1) == 2);
+	CHECK(live(BLOCK_HEAD) == 3 && frame_table[MORE_FIRST].flags == FRAME_SPECIAL &&
+		refs(L1) == 2);
 	frame_refs_limit = 3;
 	CHECK_EQUAL(set(L3, 2, link_to(L2), 0), ST_OK);
 	CHECK_EQUAL(split(L3, 2, MORE_FIRST + 1), ST_LIMIT);
@@ -926,7 +964,8 @@ static void test_walk_keeps_the_entries(void)
 	CHECK_EQUAL(run(OP_PROTECT, L2, 0, 1, PTE_W, 0), ST_OK);
 	table_walk(TOP, 0x5000, FAULT_WRITE, &walk);
 	CHECK(walk.entry[0] == link_to(L3) && walk.entry[1] == link_to(L2));
-	CHECK(walk.entry[2] == (link_to(L1) & ~PTE_W) && walk.entry[3] == 0x1230 && walk.entry[4] == 0);
+	CHECK(walk.entry[2] == (link_to(L1) & ~PTE_W) && walk.entry[3] == 0x1230 &&
+		walk.entry[4] == 0);
 	CHECK_EQUAL(walk.refusing_level, 2);
 	table_walk(TOP, 1ull << 30, 0, &walk);
 	CHECK(walk.entry[0] == link_to(L3) && walk.entry[1] == 0 && walk.entry[2] == 0);
@@ -983,8 +1022,10 @@ static void test_fault_words_are_those_of_a_message(void)
 	uint64_t words[8];
 
 	sim_fault_words(TOP, 0x5008, FAULT_USER | FAULT_WRITE, 0x400000, words);
-	CHECK(words[0] == 0x5008 && words[2] == 0x400000 && words[3] == link_to(L3) && words[6] == 0);
-	CHECK(FAULT_LEVEL(words[1]) == 1 && FAULT_LEVELS(words[1]) == 4 && (words[1] & FAULT_WRITE));
+	CHECK(words[0] == 0x5008 && words[2] == 0x400000 && words[3] == link_to(L3) &&
+		words[6] == 0);
+	CHECK(FAULT_LEVEL(words[1]) == 1 && FAULT_LEVELS(words[1]) == 4 &&
+		(words[1] & FAULT_WRITE));
 }
 
 static const struct check_test tests[] = {
@@ -1051,5 +1092,6 @@ static const struct check_test tests[] = {
 
 int main(int argc, char **argv)
 {
-	return check_run(tests, sizeof(tests) / sizeof(tests[0]), fixture_start, fixture_check, argc, argv);
+	return check_run(
+		tests, sizeof(tests) / sizeof(tests[0]), fixture_start, fixture_check, argc, argv);
 }

@@ -1,17 +1,17 @@
 /*
  * Simulated RAM: what kernel/machine/memory.h is on the real machine.
  *
- * Physical memory and the frame table are two arrays, so that the kernel's table code runs unchanged
- * in a host program.  tests/host comes before kernel/ in the include path.
+ * Physical memory and the frame table are two arrays, so that the kernel's table code runs
+ * unchanged in a host program.  tests/host comes before kernel/ in the include path.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef KERNEL_MACHINE_MEMORY_H
 #define KERNEL_MACHINE_MEMORY_H
 
-#include <stddef.h>
 #include <faultline/frame.h>
 #include <faultline/layout.h>
+#include <stddef.h>
 
 #define SIM_FRAMES_MAX 65536u /* 256 MiB; untouched frames cost the host nothing */
 

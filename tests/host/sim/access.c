@@ -7,16 +7,16 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <faultline/fault.h>
-#include <faultline/layout.h>
 #include "sim.h"
 #include "table.h"
+#include <faultline/fault.h>
+#include <faultline/layout.h>
 
 #define SIM_PHYSICAL_BITS 40 /* MAXPHYADDR: higher address bits of an entry are reserved */
 
 struct sim_path {
 	uint64_t *entry[5]; /* by level - 1 */
-	unsigned leaf;      /* level of the leaf entry */
+	unsigned leaf;	    /* level of the leaf entry */
 	uint64_t rights;    /* W and U of all entries ANDed, NX ORed */
 };
 
@@ -63,7 +63,8 @@ uint8_t *sim_access(pfn_t top, uint64_t address, uint32_t access, uint32_t *erro
 {
 	struct sim_path path;
 	int found = path_find(top, address, &path);
-	bool refused = !(path.rights & PTE_U) || ((access & FAULT_WRITE) && !(path.rights & PTE_W)) ||
+	bool refused = !(path.rights & PTE_U) ||
+		       ((access & FAULT_WRITE) && !(path.rights & PTE_W)) ||
 		       ((access & FAULT_FETCH) && (path.rights & PTE_NX));
 
 	*error = FAULT_USER | (access & (FAULT_WRITE | FAULT_FETCH));
@@ -76,18 +77,21 @@ uint8_t *sim_access(pfn_t top, uint64_t address, uint32_t access, uint32_t *erro
 	if (access & FAULT_WRITE)
 		*path.entry[path.leaf - 1] |= PTE_D;
 	uint64_t span = 1ull << (12 + 9 * (path.leaf - 1));
-	uint64_t physical = (*path.entry[path.leaf - 1] & PTE_FRAME & ~(span - 1)) | (address & (span - 1));
+	uint64_t physical =
+		(*path.entry[path.leaf - 1] & PTE_FRAME & ~(span - 1)) | (address & (span - 1));
 	return (uint8_t *)frame_memory((pfn_t)(physical >> 12)) + (physical & 4095);
 }
 
 /* See sim.h. */
-void sim_fault_words(pfn_t top, uint64_t address, uint32_t error, uint64_t instruction, uint64_t words[8])
+void sim_fault_words(
+	pfn_t top, uint64_t address, uint32_t error, uint64_t instruction, uint64_t words[8])
 {
 	struct walk walk;
 
 	table_walk(top, address, error & (FAULT_WRITE | FAULT_FETCH), &walk);
 	words[0] = address;
-	words[1] = error | (walk.refusing_level << FAULT_LEVEL_SHIFT) | (walk.levels << FAULT_LEVELS_SHIFT);
+	words[1] = error | (walk.refusing_level << FAULT_LEVEL_SHIFT) |
+		   (walk.levels << FAULT_LEVELS_SHIFT);
 	words[2] = instruction;
 	for (unsigned i = 0; i < 5; i++)
 		words[3 + i] = walk.entry[i];

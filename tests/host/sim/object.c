@@ -7,9 +7,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <stddef.h>
-#include "batch.h"
 #include "object.h"
+#include "batch.h"
+#include <stddef.h>
 
 static frame_type_t type_of(const struct batch *batch, pfn_t pfn)
 {
@@ -115,7 +115,7 @@ static status_t thread_clone(struct batch *batch, const struct op *op)
 	struct thread *thread = thread_of(OP_PFN(op->head));
 
 	if (op->a >= frame_count || type_of(batch, (pfn_t)op->a) != FRAME_THREAD ||
-	    object_check(batch, op, FRAME_THREAD) != ST_OK)
+		object_check(batch, op, FRAME_THREAD) != ST_OK)
 		return ST_WRONG_TYPE;
 	thread->registers = thread_of((pfn_t)op->a)->registers;
 	thread->fs_base = thread_of((pfn_t)op->a)->fs_base;

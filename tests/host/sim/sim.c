@@ -3,16 +3,16 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sim.h"
 #include "flush.h"
 #include "frame.h"
 #include "log.h"
 #include "percpu.h"
 #include "pool.h"
-#include "sim.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 _Alignas(4096) uint8_t sim_ram[SIM_FRAMES_MAX][PAGE_SIZE];
 struct frame sim_frame_table[SIM_FRAMES_MAX];
@@ -82,7 +82,8 @@ void sim_check(void)
 	uint32_t rule = frame_check_all(&where);
 
 	if (rule != 0)
-		panic("frame rule %u violated at frame %u (type %u)", rule, where, frame_table[where].type);
+		panic("frame rule %u violated at frame %u (type %u)", rule, where,
+			frame_table[where].type);
 }
 
 /* The kernel's functions that the host stands in for (flush.h, log.h). */

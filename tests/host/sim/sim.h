@@ -2,29 +2,31 @@
  * A simulated machine for host programs: RAM, the kernel's frame table and table operations, and a
  * processor's view of page tables.
  *
- * What is real: kernel/frame*.c, pool.c, table*.c, batch.c.  What is simulated: flushes are counted;
- * objects are types of frames only (sim/object.c: a THREAD holds its message page, nothing runs);
- * a panic ends the program.  sim_access() walks like hardware, by code of its own, and keeps no
- * translations.
+ * What is real: kernel/frame*.c, pool.c, table*.c, batch.c.  What is simulated: flushes are
+ * counted; objects are types of frames only (sim/object.c: a THREAD holds its message page,
+ * nothing runs); a panic ends the program.  sim_access() walks like hardware, by code of its own,
+ * and keeps no translations.
  *
- * Frames after sim_start(n): 0 is no RAM, 1 the kernel's, 2 the ZERO frame, 3..n-1 FREE of POOL_ROOT.
+ * Frames after sim_start(n): 0 is no RAM, 1 the kernel's, 2 the ZERO frame, 3..n-1 FREE of
+ * POOL_ROOT.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef SIM_H
 #define SIM_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "batch.h"
 #include <faultline/op.h>
 #include <faultline/status.h>
-#include "batch.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 #define SIM_KERNEL_FRAME 1u
-#define SIM_ZERO_FRAME 2u
-#define SIM_FIRST_FREE 3u
+#define SIM_ZERO_FRAME	 2u
+#define SIM_FIRST_FREE	 3u
 
-/* A machine with `frames` frames (at most SIM_FRAMES_MAX) as it is after boot.  May be called again. */
+/* A machine with `frames` frames (at most SIM_FRAMES_MAX) as it is after boot.  May be called
+   again. */
 void sim_start(uint32_t frames);
 
 /* What a batch answered, as BATCH returns it. */
@@ -53,7 +55,8 @@ status_t sim_space_create(pfn_t space, pfn_t top);
 uint8_t *sim_access(pfn_t top, uint64_t address, uint32_t access, uint32_t *error);
 
 /* The words 0..7 of the fault message the kernel would make of it now (fault.h). */
-void sim_fault_words(pfn_t top, uint64_t address, uint32_t error, uint64_t instruction, uint64_t words[8]);
+void sim_fault_words(
+	pfn_t top, uint64_t address, uint32_t error, uint64_t instruction, uint64_t words[8]);
 
 /* Flushes since sim_start. */
 struct sim_flushes {
