@@ -12,8 +12,8 @@
 #include "pool.h"
 
 #define HEAD_RESERVED (1ull << 35)
-#define HEAD_RARE (HEAD_RESERVED | 0xff00u) /* the reserved bit, and all flags */
-#define HINTS 3u                            /* flag bits that hold a FLUSH_* */
+#define HEAD_RARE     (HEAD_RESERVED | 0xff00u) /* the reserved bit, and all flags */
+#define HINTS	      3u			/* flag bits that hold a FLUSH_* */
 
 static status_t operation_nop(struct batch *batch, const struct op *op);
 static status_t operation_flush(struct batch *batch, const struct op *op);
@@ -48,7 +48,7 @@ static const struct operation {
 };
 
 _Static_assert(sizeof(operations) / sizeof(operations[0]) == OP_SPACE_CREATE,
-	       "operations of objects follow those of this table");
+	"operations of objects follow those of this table");
 
 static status_t operation_nop(struct batch *batch, const struct op *op)
 {
@@ -62,6 +62,8 @@ static status_t operation_flush(struct batch *batch, const struct op *op)
 	pfn_t pfn = OP_PFN(op->head);
 	const struct frame *frame = batch_frame(batch, pfn);
 
+	if (op->a | op->b)
+		return ST_BAD_ARGUMENT;
 	if (pfn == 0) {
 		flush_hinted_all();
 		return ST_OK;

@@ -1,10 +1,10 @@
 /*
  * 2 MiB entries and the blocks of frames that they map.
  *
- * A block is 512 frames, aligned, DATA of one pool and not lent.  While a 2 MiB entry maps it, all of
- * its frames have FRAME_BLOCK, which keeps their type and pool, and the first, its head, counts such entries in
- * `live`.  Each frame still counts its own 4 KiB entries.  Forming and dissolving a block touches 512
- * frames, and is paid for as such.
+ * A block is 512 frames, aligned, DATA of one pool and not lent.  While a 2 MiB entry maps it, all
+ * of its frames have FRAME_BLOCK, which keeps their type and pool, and the first, its head, counts
+ * such entries in `live`.  Each frame still counts its own 4 KiB entries.  Forming and dissolving
+ * a block touches 512 frames, and is paid for as such.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -89,6 +89,6 @@ void block_drop(struct batch *batch, uint64_t entry)
 		if (head[i].refs == 0)
 			head[i].epoch = flush_epoch;
 	}
-	batch_result(batch, ((uint64_t)RESULT_FRAME << 60) | RESULT_BLOCK | ((uint64_t)dirty << 32) |
-				    pte_pfn(entry));
+	batch_result(batch, ((uint64_t)RESULT_FRAME << 60) | RESULT_BLOCK |
+				    ((uint64_t)dirty << 32) | pte_pfn(entry));
 }

@@ -25,9 +25,9 @@
 
 /* Frame numbers beyond FRAME_NUMBER_BITS are refused as bits, before they could be cut off. */
 #define ENTRY_FRAME ((((1ull << FRAME_NUMBER_BITS) - 1)) << PAGE_SHIFT)
-#define ENTRY_LINK (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT | ENTRY_FRAME) /* to a table */
-#define ENTRY_LARGE ((PTE_ALLOWED & ~PTE_FRAME) | ENTRY_FRAME)              /* 2 MiB leaf */
-#define ENTRY_LEAF (ENTRY_LARGE & ~PTE_PS)                                  /* 4 KiB leaf */
+#define ENTRY_LINK  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_SOFT | ENTRY_FRAME) /* to a table */
+#define ENTRY_LARGE ((PTE_ALLOWED & ~PTE_FRAME) | ENTRY_FRAME)		     /* 2 MiB leaf */
+#define ENTRY_LEAF  (ENTRY_LARGE & ~PTE_PS)				     /* 4 KiB leaf */
 
 #define LARGE_LEVEL 2u /* the level whose entries may be 2 MiB leaves */
 
@@ -58,8 +58,8 @@ static inline bool batch_may_map(const struct batch *batch, const struct frame *
 }
 
 /* The table `pfn`, whose entries first .. first + count - 1 are to be touched. */
-static inline status_t table_open(const struct batch *batch, pfn_t pfn, uint32_t first, uint32_t count,
-				  struct table *table)
+static inline status_t table_open(
+	const struct batch *batch, pfn_t pfn, uint32_t first, uint32_t count, struct table *table)
 {
 	struct frame *frame;
 
@@ -160,12 +160,14 @@ static inline void entry_count_again(uint64_t entry)
 }
 
 /*
- * Can counting a table's present entries once more be refused at all?  Not when all entries that RAM could
- * hold are fewer than the limit, and the table has none of the kinds with limits of their own.
+ * Can counting a table's present entries once more be refused at all?  Not when all entries that
+ * RAM could hold are fewer than the limit, and the table has none of the kinds with limits of
+ * their own.
  */
 static inline bool table_counts_may_refuse(const struct frame *table)
 {
-	return (table->flags & FRAME_SPECIAL) || (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
+	return (table->flags & FRAME_SPECIAL) ||
+	       (uint64_t)frame_count * TABLE_ENTRIES >= frame_refs_limit;
 }
 
 /* Undo entry_count_again. */
@@ -212,7 +214,8 @@ static inline void entry_last_gone(struct batch *batch, struct frame *target)
 	if (unlikely(target->flags & FRAME_BLOCK))
 		return;
 	target->epoch = flush_epoch;
-	batch_result(batch, (kind << 60) | ((uint64_t)(target->flags & FRAME_DIRTY) << 32) | frame_pfn(target));
+	batch_result(batch,
+		(kind << 60) | ((uint64_t)(target->flags & FRAME_DIRTY) << 32) | frame_pfn(target));
 }
 
 /* A present entry is no more, whose target is ZERO or has others. */
@@ -244,7 +247,8 @@ static inline void entry_drop(struct batch *batch, uint64_t entry)
 		entry_last_gone(batch, target);
 }
 
-/* Copying a present entry takes W from it where it stands, too, unless it is SHARED.  Returns the copy. */
+/* Copying a present entry takes W from it where it stands, too, unless it is SHARED.  Returns
+   the copy. */
 static inline uint64_t entry_without_write(uint64_t *place, uint64_t entry)
 {
 	if ((entry & (PTE_W | PTE_SHARED)) != PTE_W)
@@ -255,10 +259,12 @@ static inline uint64_t entry_without_write(uint64_t *place, uint64_t entry)
 
 static inline bool entries_are_zero(const uint64_t *eight)
 {
-	return !(eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] | eight[7]);
+	return !(eight[0] | eight[1] | eight[2] | eight[3] | eight[4] | eight[5] | eight[6] |
+		 eight[7]);
 }
 
-/* The first entry from `from` on that is not 0, or `end`; runs of zeros are taken eight at a time. */
+/* The first entry from `from` on that is not 0, or `end`; runs of zeros are taken eight at a
+   time. */
 static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from, uint32_t end)
 {
 	while (from < end && entries[from] == 0) {
@@ -271,8 +277,9 @@ static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from,
 }
 
 /*
- * Copy eight entries of a plain table (table_counts_may_refuse: no): count their targets, take W where it must
- * go.  The target's eight words are written, or are 0 already.  Returns how many are not 0.
+ * Copy eight entries of a plain table (table_counts_may_refuse: no): count their targets, take W
+ * where it must go.  The target's eight words are written, or are 0 already.  Returns how many are
+ * not 0.
  */
 static inline uint32_t entries_share(uint64_t *source, uint64_t *target, bool write_zeros)
 {
@@ -280,7 +287,8 @@ static inline uint32_t entries_share(uint64_t *source, uint64_t *target, bool wr
 
 	if (entries_are_zero(source)) {
 		if (write_zeros)
-			target[0] = target[1] = target[2] = target[3] = target[4] = target[5] = target[6] = target[7] = 0;
+			target[0] = target[1] = target[2] = target[3] = target[4] = target[5] =
+				target[6] = target[7] = 0;
 		return 0;
 	}
 #pragma GCC unroll 8

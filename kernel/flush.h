@@ -17,8 +17,8 @@ struct space;
 
 extern uint32_t flush_epoch;
 
-void flush_everything(void);          /* all identifiers, now; flush_epoch + 1 */
-void flush_space(struct space *space);/* one space: before it runs again, at the latest */
-void flush_hinted_all(void);          /* FLUSH_ALL of a pager: every space */
+void flush_everything(void);	       /* all identifiers, now; flush_epoch + 1 */
+void flush_space(struct space *space); /* one space: before it runs again, at the latest */
+void flush_hinted_all(void);	       /* FLUSH_ALL of a pager: every space */
 
 #endif

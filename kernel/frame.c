@@ -2,16 +2,17 @@
  * The frame table: changes of type, holds, and when a frame is at rest.
  *
  * A frame is *unused* when nothing refers to it, and *quiet* when, in addition, no processor can
- * still hold a translation to it: its last reference went in an earlier flush epoch than the current
- * one.  Only quiet frames change type or pool, or get a first reference.  Quiet is made here, by
- * a full flush if need be; frees go through queues, so this is nearly always so already.
+ * still hold a translation to it: its last reference went in an earlier flush epoch than the
+ * current one.  Only quiet frames change type or pool, or get a first reference.  Quiet is made
+ * here, by a full flush if need be; frees go through queues, so this is nearly always so already.
  *
- * An empty table (live = 0) is a page of zeros, so it needs no clearing when it stops being a table.
+ * An empty table (live = 0) is a page of zeros, so it needs no clearing when it stops being a
+ * table.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "flush.h"
 #include "frame.h"
+#include "flush.h"
 #include "log.h"
 #include "percpu.h"
 

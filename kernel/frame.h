@@ -12,20 +12,20 @@
 #ifndef KERNEL_FRAME_H
 #define KERNEL_FRAME_H
 
-#include <stdbool.h>
 #include <faultline/frame.h>
 #include <faultline/status.h>
 #include <machine/memory.h>
+#include <stdbool.h>
 
-#define likely(condition) __builtin_expect(!!(condition), 1)
+#define likely(condition)   __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-#define FRAME_REFS_MAX UINT32_MAX /* frame_refs_limit, unless a test lowers it */
+#define FRAME_REFS_MAX	UINT32_MAX /* frame_refs_limit, unless a test lowers it */
 #define FRAME_HOLDS_MAX UINT16_MAX
-#define BLOCK_FRAMES 512u         /* of a 2 MiB entry */
+#define BLOCK_FRAMES	512u /* of a 2 MiB entry */
 
-extern uint32_t frame_count;     /* entries of the table */
-extern pfn_t frame_zero;         /* the ZERO frame */
+extern uint32_t frame_count;	  /* entries of the table */
+extern pfn_t frame_zero;	  /* the ZERO frame */
 extern uint32_t frame_refs_limit; /* counters refuse at this value; lowered by a test hook */
 
 /* The entry of a frame, or NULL when it is no RAM. */
@@ -65,8 +65,8 @@ bool frame_is_unused(const struct frame *frame);
    reference went in the current epoch.  False: in use, or no RAM. */
 bool frame_make_quiet(pfn_t pfn);
 
-/* Change the type of an unused frame (also of objects, by the kernel itself), clearing as the rules ask.
-   BUSY when in use. */
+/* Change the type of an unused frame (also of objects, by the kernel itself), clearing as the
+   rules ask. BUSY when in use. */
 status_t frame_retype(pfn_t pfn, frame_type_t type) MUST_CHECK;
 
 /* Count a hold; LIMIT at the limit.  frame_release panics when there is none. */
@@ -75,20 +75,21 @@ void frame_release(pfn_t pfn);
 
 /* Rules that frame_check_all finds violated; docs/frames.md explains each. */
 enum {
-	FRAME_RULE_TYPE = 1,     /* a type that exists; a live pool, or none for the kernel's own */
-	FRAME_RULE_UNUSED,       /* types that nothing may refer to have no reference or live entry */
-	FRAME_RULE_FLAGS,        /* flags fit the type */
-	FRAME_RULE_LENT,         /* a lent frame is DATA, held, and its borrower lives */
-	FRAME_RULE_BLOCK,        /* the 512 frames of a block are DATA of one pool, the head counted */
-	FRAME_RULE_REFS,         /* refs = present entries that point to the frame */
-	FRAME_RULE_LIVE,         /* live = entries that are not 0; of a head: 2 MiB entries */
-	FRAME_RULE_ENTRY_BITS,   /* an entry holds bits of the whitelist for its level only */
+	FRAME_RULE_TYPE = 1, /* a type that exists; a live pool, or none for the kernel's own */
+	FRAME_RULE_UNUSED,   /* types that nothing may refer to have no reference or live entry */
+	FRAME_RULE_FLAGS,    /* flags fit the type */
+	FRAME_RULE_LENT,     /* a lent frame is DATA, held, and its borrower lives */
+	FRAME_RULE_BLOCK,    /* the 512 frames of a block are DATA of one pool, the head counted */
+	FRAME_RULE_REFS,     /* refs = present entries that point to the frame */
+	FRAME_RULE_LIVE,     /* live = entries that are not 0; of a head: 2 MiB entries */
+	FRAME_RULE_ENTRY_BITS,	 /* an entry holds bits of the whitelist for its level only */
 	FRAME_RULE_ENTRY_TARGET, /* an entry points to RAM of a type that its level may name */
-	FRAME_RULE_ENTRY_WRITE   /* a writable entry points to DATA, MSG or a table */
+	FRAME_RULE_ENTRY_WRITE	 /* a writable entry points to DATA, MSG or a table */
 };
 
-/* Walks all frames and tables.  Returns 0 or the number of the rule violated, with *where = frame (for an entry: its
-   table).  Changes nothing, but must not be interrupted: it counts in the frame table itself.  Host and kernel. */
+/* Walks all frames and tables.  Returns 0 or the number of the rule violated, with *where =
+   frame (for an entry: its table).  Changes nothing, but must not be interrupted: it counts in
+   the frame table itself.  Host and kernel. */
 uint32_t frame_check_all(pfn_t *where);
 
 #endif

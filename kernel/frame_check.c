@@ -1,20 +1,21 @@
 /*
  * frame_check_all: every rule of the frame table, by walking all frames and all entries.
  *
- * Counts are checked without memory of its own and in time linear in the entries: each entry found takes one
- * from its target's counter, after which every counter must be 0; then each gives its one back.
- * Entries that cannot be counted (no such target) are left out both times.
+ * Counts are checked without memory of its own and in time linear in the entries: each entry found
+ * takes one from its target's counter, after which every counter must be 0; then each gives its
+ * one back. Entries that cannot be counted (no such target) are left out both times.
  *
  *   1 TYPE         the type exists; ZERO and KERNEL have no pool, all others a live one
  *   2 UNUSED       FREE, ZERO, TOP and objects have no reference; MSG at most one; FREE no hold;
  *                  `live` only where it means something
- *   3 FLAGS        each flag stands at a type it is for; tables with MSG or 2 MiB entries are SPECIAL
+ *   3 FLAGS        each flag stands at a type it is for; SPECIAL at tables with MSG or 2 MiB
+ *                  entries
  *   4 LENT         a lent frame has a hold, and its borrower lives
  *   5 BLOCK        all frames of a block are flagged, DATA, of the head's pool
  *   6 REFS         refs = entries that point here
  *   7 LIVE         live = entries that are not 0 (open slots of a TOP); 2 MiB entries of a head
  *   8 ENTRY_BITS   only bits that the level allows; links are for user mode
- *   9 ENTRY_TARGET leaf: DATA, ZERO, MSG, TRACE, KERNEL; link: one level lower; 2 MiB: a block
+ *   9 ENTRY_TARGET leaf: DATA, ZERO, MSG, TRACE; link: one level lower; 2 MiB: a block
  *  10 ENTRY_WRITE  a writable leaf is DATA or MSG
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -35,7 +36,7 @@ static void violation_note(struct violation *violation, uint32_t rule, pfn_t whe
 
 static bool type_is_mapped(uint32_t type)
 {
-	return type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE || type == FRAME_KERNEL;
+	return type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE;
 }
 
 static uint32_t check_type(const struct frame *frame)
@@ -44,7 +45,8 @@ static uint32_t check_type(const struct frame *frame)
 
 	if (frame->type >= FRAME_TYPES)
 		return FRAME_RULE_TYPE;
-	if (ownerless ? frame->pool != 0 : frame->pool >= POOL_COUNT || !pool_table[frame->pool].live)
+	if (ownerless ? frame->pool != 0
+		      : frame->pool >= POOL_COUNT || !pool_table[frame->pool].live)
 		return FRAME_RULE_TYPE;
 	return 0;
 }
@@ -60,7 +62,7 @@ static uint32_t check_unused(const struct frame *frame)
 	if (frame->type == FRAME_FREE && frame->holds != 0)
 		return FRAME_RULE_UNUSED;
 	if (frame->live != 0 && !frame_type_is_table((frame_type_t)frame->type) &&
-	    !(frame->flags & (FRAME_LENT | FRAME_BLOCK)))
+		!(frame->flags & (FRAME_LENT | FRAME_BLOCK)))
 		return FRAME_RULE_UNUSED;
 	return 0;
 }
@@ -82,8 +84,9 @@ static uint32_t check_lent(const struct frame *frame)
 {
 	if (!(frame->flags & FRAME_LENT))
 		return 0;
-	return frame->holds > 0 && frame->live < POOL_COUNT && pool_table[frame->live].live ?
-		       0 : FRAME_RULE_LENT;
+	return frame->holds > 0 && frame->live < POOL_COUNT && pool_table[frame->live].live
+		       ? 0
+		       : FRAME_RULE_LENT;
 }
 
 static uint32_t check_block(struct frame *frame)
@@ -115,7 +118,7 @@ static uint32_t check_large(const struct table *table, uint64_t entry)
 	if (entry & ~ENTRY_LARGE)
 		return FRAME_RULE_ENTRY_BITS;
 	if (pte_pfn(entry) >= frame_count || pte_pfn(entry) % BLOCK_FRAMES != 0 ||
-	    !(entry_target(entry)->flags & FRAME_BLOCK))
+		!(entry_target(entry)->flags & FRAME_BLOCK))
 		return FRAME_RULE_ENTRY_TARGET;
 	return table->frame->flags & FRAME_SPECIAL ? 0 : FRAME_RULE_FLAGS;
 }
@@ -124,7 +127,8 @@ static uint32_t check_link(const struct table *table, uint64_t entry)
 {
 	if ((entry & ~ENTRY_LINK) || !(entry & PTE_U))
 		return FRAME_RULE_ENTRY_BITS;
-	if (pte_pfn(entry) >= frame_count || entry_target(entry)->type != FRAME_L1 + table->level - 2)
+	if (pte_pfn(entry) >= frame_count ||
+		entry_target(entry)->type != FRAME_L1 + table->level - 2)
 		return FRAME_RULE_ENTRY_TARGET;
 	return 0;
 }
@@ -142,7 +146,8 @@ static uint32_t check_leaf(const struct table *table, uint64_t entry)
 		return FRAME_RULE_ENTRY_TARGET;
 	if (type == FRAME_MSG && !(table->frame->flags & FRAME_SPECIAL))
 		return FRAME_RULE_FLAGS;
-	return entry & PTE_W && type != FRAME_DATA && type != FRAME_MSG ? FRAME_RULE_ENTRY_WRITE : 0;
+	return entry & PTE_W && type != FRAME_DATA && type != FRAME_MSG ? FRAME_RULE_ENTRY_WRITE
+									: 0;
 }
 
 static uint32_t check_entry(const struct table *table, uint64_t entry)

@@ -5,12 +5,12 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include <stddef.h>
 #include "batch.h"
 #include "entry.h"
 #include "flush.h"
 #include "percpu.h"
 #include "pool.h"
+#include <stddef.h>
 
 /* One frame of a run. */
 typedef status_t frame_step_t(struct batch *batch, pfn_t pfn, uint64_t a);
@@ -34,8 +34,8 @@ static status_t frame_run(struct batch *batch, const struct op *op, frame_step_t
 /* The types that operations give and take; the others belong to the kernel. */
 static bool type_is_free_to_choose(uint64_t type)
 {
-	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG || type == FRAME_TRACE ||
-	       (type >= FRAME_L1 && type < FRAME_L1 + LAYOUT_LEVELS - 1);
+	return type == FRAME_FREE || type == FRAME_DATA || type == FRAME_MSG ||
+	       type == FRAME_TRACE || (type >= FRAME_L1 && type < FRAME_L1 + LAYOUT_LEVELS - 1);
 }
 
 static status_t retype_step(struct batch *batch, pfn_t pfn, uint64_t type)
@@ -99,7 +99,7 @@ static status_t copy_part(struct batch *batch, const struct op *op)
 	uint8_t *target = frame_memory((pfn_t)op->a);
 
 	if ((op->b & ~0x1fff0fff0fffull) || bytes == 0 || from + bytes > PAGE_SIZE ||
-	    to + bytes > PAGE_SIZE || OP_PFN(op->head) == op->a)
+		to + bytes > PAGE_SIZE || OP_PFN(op->head) == op->a)
 		return ST_BAD_ARGUMENT;
 	if (!batch_take_work(batch, (uint32_t)(bytes + 7) / 8))
 		return ST_MORE;
@@ -119,13 +119,15 @@ status_t frame_op_copy(struct batch *batch, const struct op *op)
 		return ST_BAD_FRAME;
 	if (!batch_may_map(batch, target))
 		return ST_BAD_FRAME;
-	if (!type_has_bytes(target->type) || (source->type != FRAME_ZERO && !type_has_bytes(source->type)))
+	if (!type_has_bytes(target->type) ||
+		(source->type != FRAME_ZERO && !type_has_bytes(source->type)))
 		return ST_WRONG_TYPE;
 	if (op->b != 0)
 		return copy_part(batch, op);
 	if (!batch_take_work(batch, TABLE_ENTRIES))
 		return ST_MORE;
-	memory_copy_words(frame_memory((pfn_t)op->a), frame_memory(OP_PFN(op->head)), TABLE_ENTRIES);
+	memory_copy_words(
+		frame_memory((pfn_t)op->a), frame_memory(OP_PFN(op->head)), TABLE_ENTRIES);
 	counters.frames_copied++;
 	return ST_OK;
 }
@@ -190,7 +192,7 @@ status_t frame_op_transfer(struct batch *batch, const struct op *op)
 	if (op->b)
 		return ST_BAD_ARGUMENT;
 	if (op->a >= POOL_COUNT || !(pool_is_within((uint16_t)op->a, batch->pool) ||
-				     pool_is_within(batch->pool, (uint16_t)op->a)))
+					   pool_is_within(batch->pool, (uint16_t)op->a)))
 		return ST_NO_RIGHT;
 	return frame_run(batch, op, transfer_step);
 }

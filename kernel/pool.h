@@ -10,23 +10,23 @@
 #ifndef KERNEL_POOL_H
 #define KERNEL_POOL_H
 
+#include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <faultline/status.h>
 
-#define POOL_COUNT 256
+#define POOL_COUNT     256
 #define POOL_DEPTH_MAX 8
-#define POOL_ROOT 1
+#define POOL_ROOT      1
 
 struct pool {
 	bool live;
 	uint16_t parent;
-	uint32_t frames;        /* owned now */
-	uint32_t borrowed;      /* frames of others lent to it */
-	uint32_t users;         /* spaces that have it as their authority */
-	uint64_t tag;           /* last commit tag, and the index its batch reached */
+	uint32_t frames;   /* owned now */
+	uint32_t borrowed; /* frames of others lent to it */
+	uint32_t users;	   /* spaces that have it as their authority */
+	uint64_t tag;	   /* last commit tag, and the index its batch reached */
 	uint32_t tag_index;
-	uint32_t port_pfn;      /* told when a thread of the pool is parked; 0: none */
+	uint32_t port_pfn; /* told when a thread of the pool is parked; 0: none */
 	uint64_t port_id;
 	uint64_t port_bits;
 };

@@ -93,8 +93,8 @@ static inline void table_mark_special(const struct table *table, uint64_t value)
 }
 
 /* The checks of a present entry that takes the place of `old`, and its count. */
-static inline status_t put_present(struct batch *batch, const struct table *table, uint64_t old,
-				   uint64_t value)
+static inline status_t put_present(
+	struct batch *batch, const struct table *table, uint64_t old, uint64_t value)
 {
 	status_t status = entry_can_count(value);
 
@@ -114,7 +114,7 @@ static inline status_t put_present(struct batch *batch, const struct table *tabl
 
 /* entry = value, which now is `old`: everything that a store over one entry can mean. */
 static inline status_t table_put(struct batch *batch, const struct table *table, uint64_t *entry,
-				 uint64_t old, uint64_t value)
+	uint64_t old, uint64_t value)
 {
 	status_t status = ST_OK;
 
@@ -139,39 +139,52 @@ static inline status_t table_put(struct batch *batch, const struct table *table,
 	return ST_OK;
 }
 
-/*
- * The store that most faults end in: a page of DATA of the caller's own pool into a leaf table, over
- * an absent entry, the same page, the ZERO page, or a page that others map as well.  Wherever a rule asks for more
- * than a comparison it changes nothing and returns false: table_put() decides.
- */
-static inline __attribute__((always_inline)) bool put_plain(const struct batch *batch, struct frame *table, uint64_t *entry, uint64_t old,
-			     uint64_t value)
+/* May this value stand over a page, whatever is there: a page of DATA of the caller's own pool,
+   countable? */
+static inline bool is_plain_page(const struct batch *batch, uint64_t value)
 {
-	struct frame *target, *before;
+	const struct frame *target;
 
 	if ((value & (~ENTRY_LEAF | PTE_P)) != PTE_P || pte_pfn(value) >= frame_count)
 		return false;
 	target = entry_target(value);
-	if (target->type != FRAME_DATA || target->pool != batch->pool || target->refs >= frame_refs_limit)
-		return false;
-	if (likely(!(old & PTE_P))) {
-		if (target->refs == 0 && target->epoch == flush_epoch)
-			return false;
-		target->refs++;
-		if (old == 0)
-			table->live++;
-		*entry = value; /* absent so far: hardware does not touch it */
-		return true;
-	}
-	before = entry_target(old);
+	return target->type == FRAME_DATA && target->pool == batch->pool &&
+	       target->refs < frame_refs_limit &&
+	       (target->refs != 0 || target->epoch != flush_epoch);
+}
+
+/* Over a present entry: the same page, or one that others map as well (the copy of
+   copy-on-write), or ZERO. */
+static __attribute__((noinline)) bool put_plain_over(uint64_t *entry, uint64_t old, uint64_t value)
+{
+	struct frame *before = entry_target(old), *target = entry_target(value);
+
 	if (before == target) {
 		put_same_target(entry, value);
 		return true;
 	}
-	if (before->refs == 1 || (target->refs == 0 && target->epoch == flush_epoch))
+	if (before->refs == 1)
 		return false;
 	target->refs++;
 	entry_drop_shared(__atomic_exchange_n(entry, value, __ATOMIC_RELAXED));
+	return true;
+}
+
+/*
+ * The store that most faults end in, into a leaf table.  Wherever a rule asks for more than a
+ * comparison this changes nothing and returns false: table_put() decides.
+ */
+static inline __attribute__((always_inline)) bool put_plain(const struct batch *batch,
+	struct frame *table, uint64_t *entry, uint64_t old, uint64_t value)
+{
+	if (!is_plain_page(batch, value))
+		return false;
+	if (unlikely(old & PTE_P))
+		return put_plain_over(entry, old, value);
+	entry_target(value)->refs++;
+	if (old == 0)
+		table->live++;
+	*entry = value; /* absent so far: hardware does not touch it */
 	return true;
 }
 
@@ -204,12 +217,12 @@ status_t table_op_set(struct batch *batch, const struct op *op)
 		return ST_BAD_FRAME;
 	table = &frame_table[pfn];
 	entry = (uint64_t *)frame_memory(pfn) + OP_INDEX(op->head);
-	if (likely(table->type == FRAME_L1 && table->pool == batch->pool && batch->work_left != 0)) {
-		old = *entry;
-		if (likely(old == op->b) && put_plain(batch, table, entry, old, op->a)) {
-			batch->work_left--;
-			return ST_OK;
-		}
+	old = *entry;
+	if (likely(table->type == FRAME_L1 && table->pool == batch->pool && batch->work_left != 0 &&
+		    old == op->b) &&
+		put_plain(batch, table, entry, old, op->a)) {
+		batch->work_left--;
+		return ST_OK;
 	}
 	return set_checked(batch, op);
 }
@@ -235,7 +248,8 @@ static status_t fill_entries(struct batch *batch, const struct op *op, const str
 		if (pfn == 0 || entry_difference(old, op->b) != 0)
 			continue;
 		value = pte_make(pfn, op->a);
-		if (likely(run->table.level == 1 && put_plain(batch, run->table.frame, entry, old, value)))
+		if (likely(run->table.level == 1 &&
+			    put_plain(batch, run->table.frame, entry, old, value)))
 			continue;
 		status = table_put(batch, &run->table, entry, old, value);
 		if (unlikely(status != ST_OK))

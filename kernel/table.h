@@ -11,8 +11,8 @@
 #ifndef KERNEL_TABLE_H
 #define KERNEL_TABLE_H
 
-#include <stdbool.h>
 #include "frame.h"
+#include <stdbool.h>
 
 /* The level of a table: 1..5 (TOP: LAYOUT_LEVELS); 0 for no table. */
 uint32_t table_level(pfn_t pfn);
@@ -21,7 +21,7 @@ uint32_t table_level(pfn_t pfn);
 bool table_top_slot_is_open(uint32_t index);
 
 struct walk {
-	uint64_t entry[5];       /* from the top down; 0 below one that is absent or not for user mode */
+	uint64_t entry[5]; /* from the top down; 0 below one that is absent or not for user mode */
 	uint32_t levels;
 	uint32_t refusing_level; /* 1..levels: the first from the top that refuses; 0: allowed */
 };

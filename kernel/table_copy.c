@@ -1,10 +1,10 @@
 /*
  * Copying and moving a run of entries between tables of one level.
  *
- * The target's run must be empty (checked before the first change).  A copy takes W from both sides, unless the
- * entry's owner marked it SHARED; a move keeps the entry as it is, so its target is counted once
- * all the while.  Nobody needs authority over the frames that the entries name: rights do not
- * grow, and the tables (both are written) must be the caller's.
+ * The target's run must be empty (checked before the first change).  A copy takes W from both
+ * sides, unless the entry's owner marked it SHARED; a move keeps the entry as it is, so its target
+ * is counted once all the while.  Nobody needs authority over the frames that the entries name:
+ * rights do not grow, and the tables (both are written) must be the caller's.
  *
  * The message slot of a space is never copied or moved.
  *
@@ -16,10 +16,11 @@
 struct transfer {
 	struct table from, to;
 	uint64_t *source, *target; /* their first entries */
-	uint32_t wanted, count;    /* of the operation; as the work limit allows */
+	uint32_t wanted, count;	   /* of the operation; as the work limit allows */
 };
 
-#define TARGET_RESERVED (~(((1ull << FRAME_NUMBER_BITS) - 1) << OP_PFN_SHIFT | (uint64_t)0x1ff << OP_INDEX_SHIFT))
+#define TARGET_RESERVED \
+	(~(((1ull << FRAME_NUMBER_BITS) - 1) << OP_PFN_SHIFT | (uint64_t)0x1ff << OP_INDEX_SHIFT))
 
 static bool slots_are_copied(const struct table *table, uint32_t first, uint32_t count)
 {
@@ -54,7 +55,7 @@ static status_t transfer_open(struct batch *batch, const struct op *op, struct t
 	if (run.table.frame->type != transfer->to.frame->type)
 		return ST_WRONG_TYPE;
 	if (!slots_are_copied(&run.table, run.first, run.count) ||
-	    !slots_are_copied(&transfer->to, first, run.count))
+		!slots_are_copied(&transfer->to, first, run.count))
 		return ST_NO_RIGHT;
 	if (run.table.frame == transfer->to.frame && runs_overlap(run.first, first, run.count))
 		return ST_BAD_ARGUMENT;
@@ -79,12 +80,15 @@ static status_t transfer_status(struct batch *batch, const struct transfer *tran
 	return transfer->count == transfer->wanted ? ST_OK : ST_MORE;
 }
 
-/* Each entry with all checks.  Returns how many are done; *status says why it stopped, *copied what came. */
-static uint32_t copy_checked(const struct transfer *transfer, uint32_t from, uint32_t *copied, status_t *status)
+/* Each entry with all checks.  Returns how many are done; *status says why it stopped, *copied
+   what came. */
+static uint32_t copy_checked(
+	const struct transfer *transfer, uint32_t from, uint32_t *copied, status_t *status)
 {
 	uint32_t i = entries_skip_zero(transfer->source, from, transfer->count);
 
-	for (; i < transfer->count; i = entries_skip_zero(transfer->source, i + 1, transfer->count)) {
+	for (; i < transfer->count;
+		i = entries_skip_zero(transfer->source, i + 1, transfer->count)) {
 		uint64_t entry = transfer->source[i];
 
 		if (entry & PTE_P) {
@@ -140,7 +144,7 @@ status_t table_op_move(struct batch *batch, const struct op *op)
 	if (status != ST_OK)
 		return status;
 	for (i = entries_skip_zero(transfer.source, 0, transfer.count); i < transfer.count;
-	     i = entries_skip_zero(transfer.source, i + 1, transfer.count)) {
+		i = entries_skip_zero(transfer.source, i + 1, transfer.count)) {
 		transfer.target[i] = __atomic_exchange_n(&transfer.source[i], 0, __ATOMIC_RELAXED);
 		moved++;
 	}

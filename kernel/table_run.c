@@ -65,12 +65,13 @@ struct rights {
 /* Taking rights away from a leaf cannot make it wrong; of a link, only W may go. */
 static bool rights_only_shrink(const struct rights *rights, bool leaf)
 {
-	return leaf ? !(rights->remove & PTE_NX & ~rights->add) && !(rights->add & (PTE_W | PTE_U)) :
-		      rights->remove == PTE_W && rights->add == 0;
+	return leaf ? !(rights->remove & PTE_NX & ~rights->add) && !(rights->add & (PTE_W | PTE_U))
+		    : rights->remove == PTE_W && rights->add == 0;
 }
 
 /* Rights that only shrink: two steps, each of which takes some. */
-static uint32_t protect_shrink(uint64_t *entries, uint32_t first, uint32_t end, const struct rights *rights)
+static uint32_t protect_shrink(
+	uint64_t *entries, uint32_t first, uint32_t end, const struct rights *rights)
 {
 	uint64_t keep = ~(rights->remove & ~rights->add), add = rights->add;
 
@@ -86,7 +87,7 @@ static uint32_t protect_shrink(uint64_t *entries, uint32_t first, uint32_t end, 
 
 /* Other changes are checked as new entries.  Returns how far it came. */
 static uint32_t protect_checked(struct batch *batch, const struct run *run, uint32_t end,
-				const struct rights *rights, status_t *status)
+	const struct rights *rights, status_t *status)
 {
 	for (uint32_t i = run->first; i < end; i++) {
 		uint64_t *entry = &run->table.entries[i], old = *entry, value;
@@ -98,7 +99,8 @@ static uint32_t protect_checked(struct batch *batch, const struct run *run, uint
 			*status = entry_check(batch, run->table.level, value);
 			if (*status != ST_OK)
 				return i;
-		} while (!__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+		} while (!__atomic_compare_exchange_n(
+			entry, &old, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	}
 	return end;
 }
@@ -164,9 +166,10 @@ status_t table_op_harvest(struct batch *batch, const struct op *op)
 			continue;
 		if (!batch_has_room(batch, 1))
 			break;
-		batch_result(batch, ((uint64_t)i << OP_INDEX_SHIFT) |
-					    (__atomic_fetch_and(entry, ~(PTE_A | PTE_D), __ATOMIC_RELAXED) &
-					     (PTE_A | PTE_D)));
+		batch_result(batch,
+			((uint64_t)i << OP_INDEX_SHIFT) |
+				(__atomic_fetch_and(entry, ~(PTE_A | PTE_D), __ATOMIC_RELAXED) &
+					(PTE_A | PTE_D)));
 	}
 	batch->done = i - run.first;
 	return batch->done == run.count ? ST_OK : ST_MORE;

@@ -5,14 +5,14 @@
  *      parent[i] (no W) --> table            parent[i] (W) --> fresh --> targets (+ 1 each)
  *      others ------------> table --> targets      others ---> table ----> the same targets
  *
- * Both tables lose W in every present entry that is not SHARED, so that what hangs below is split or
- * copied in its turn.  The parent's entry goes from the one to the other in a single exchange.
+ * Both tables lose W in every present entry that is not SHARED, so that what hangs below is split
+ * or copied in its turn.  The parent's entry goes from the one to the other in a single exchange.
  *
- * This is the step that fork leaves behind for each write, so it makes one pass: it writes the fresh table's 512
- * words (nothing is cleared before), takes runs of zeros in blocks, and stops looking after
- * `live` entries.  The targets are counted in a pass of their own, which can be undone, only where
- * a counter can refuse: a limit lowered by a test, so much RAM that 32 bits could overflow, or a
- * table with 2 MiB or MSG entries.
+ * This is the step that fork leaves behind for each write, so it makes one pass: it writes the
+ * fresh table's 512 words (nothing is cleared before), takes runs of zeros in blocks, and stops
+ * looking after `live` entries.  The targets are counted in a pass of their own, which can be
+ * undone, only where a counter can refuse: a limit lowered by a test, so much RAM that 32 bits
+ * could overflow, or a table with 2 MiB or MSG entries.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -48,8 +48,8 @@ static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
 	return frame_is_unused(fresh) ? ST_OK : ST_BUSY;
 }
 
-static status_t split_check(const struct batch *batch, const struct op *op, const struct table *parent,
-			    uint64_t entry)
+static status_t split_check(
+	const struct batch *batch, const struct op *op, const struct table *parent, uint64_t entry)
 {
 	const struct frame *old;
 

@@ -38,26 +38,28 @@ struct op {
 
 /*
  * Table operations.  "entry" arguments have the hardware's form (frame.h).  `expected` is compared
- * without A and D.
+ * without A and D where it is present, and exactly where it is not.  Fields that an operation does not
+ * name are ignored in the head and 0 in a and b.
  */
 enum {
 	OP_NOP,
 	/* Change the type of `count` frames from pfn on: a = frame_type_t wanted: FREE, DATA, MSG,
-	   TRACE, L1..L4.  Needs refs, holds and live 0 and a flush since the last reference.
+	   TRACE, or a table below the top (L1..L3 with four levels).  Needs refs, holds and live 0 and a flush since the last reference.
 	   Cleared when going into or out of a type the kernel interprets.  b: 0. */
 	OP_RETYPE,
 	/* entry[index] = a, if it is b. */
 	OP_SET,
-	/* entry[index+i] = a | frame list[i], where it is b; the others are left alone.  a has no frame number.
-	   The list follows this operation in place of later ones: two 32-bit numbers to a word,
+	/* entry[index+i] = a | frame list[i], where it is b; the others are left alone.  a is present
+	   and has no frame number.  The list follows this operation in place of later ones: two 32-bit numbers to a word,
 	   6 to an operation; 0 leaves that entry alone. */
 	OP_FILL,
 	/* Copy `count` entries to table a>>36, entry (a>>16)&511.  The target's must be 0.
 	   Not-present words are copied as they are; present entries lose W on both sides unless
 	   SHARED.  A flush hint is for the source. */
 	OP_COPY,
-	/* entry[index] must be b and name a table: a = a fresh DATA or FREE frame that becomes a copy of that table
-	   (as by OP_COPY) and takes its place here, with W. */
+	/* entry[index] must be b and name a table with other parents (else MISMATCH): a = a fresh DATA
+	   or FREE frame that becomes a copy of that table (as by OP_COPY) and takes its place here,
+	   with W.  LIMIT, as any other refusal, comes before the first change. */
 	OP_SPLIT,
 	/* As OP_COPY, but the source becomes 0 and nothing loses W. */
 	OP_MOVE,
@@ -67,17 +69,17 @@ enum {
 	OP_PROTECT,
 	/* The raw entries become results. */
 	OP_READ,
-	/* Present entries with A or D become results: index << OP_INDEX_SHIFT | the two bits (PTE_A, PTE_D).
-	   A and D are cleared. */
+	/* Present entries with A or D become results: index << OP_INDEX_SHIFT | the two bits (PTE_A,
+	   PTE_D), which are cleared. */
 	OP_HARVEST,
 	/* Fill `count` DATA frames from pfn on with zeros. */
 	OP_ZERO,
 	/* Copy bytes from frame pfn (DATA, MSG, ZERO) to DATA or MSG frame a.  b = 0: all 4096.
 	   Else source offset (bits 0..11), target offset (16..27), bytes (32..44). */
 	OP_COPY_FRAME,
-	OP_HOLD,    /* holds + 1 */
-	OP_RELEASE, /* holds - 1 */
-	OP_TRANSFER, /* give `count` unused FREE or DATA frames from pfn on to pool a */
+	OP_HOLD,    /* holds + 1, of a DATA frame or table */
+	OP_RELEASE, /* holds - 1; MISMATCH when there is none */
+	OP_TRANSFER, /* give `count` unused FREE or DATA frames from pfn on to pool a, above or below */
 	OP_LEND,     /* let pool a map this DATA frame, too; a = 0 ends it (BUSY while mapped) */
 	/* Flush a space (pfn of its SPACE frame) or all spaces (pfn 0) now. */
 	OP_FLUSH,
@@ -85,7 +87,7 @@ enum {
 	/* Objects. */
 	OP_POOL_CREATE, /* a new pool below the caller's; result: its number */
 	OP_POOL_SET,    /* pool a: b = port handle slot | bits << 32, notified of parked threads */
-	OP_POOL_DESTROY, /* pool a; must own no frame and have no child */
+	OP_POOL_DESTROY, /* pool a, below the caller's, without frames, loans, children, spaces */
 	OP_POOL_TAG,    /* a = commit tag of this batch, kept by the pool with the index reached;
 	                   a = 0: read: results tag, index */
 	/* pfn becomes a SPACE, a its TOP frame (both FREE or DATA).  b: see SPACE_*. */
