@@ -79,7 +79,8 @@ static status_t write_space(const struct loader_program *program, uint64_t addre
 	return ST_OK;
 }
 
-/* Pages that hold bytes of the file, then pages of zeros; the page that holds both is made private by a write. */
+/* Pages that hold bytes of the file, then pages of zeros; the page that holds both is made
+   private by a write. */
 static status_t map_segment(
 	const struct loader_program *program, const struct elf_segment *segment, const char **why)
 {
@@ -133,8 +134,8 @@ static status_t make_stack(const struct loader_program *program, const struct el
 	if (status != ST_OK)
 		return status;
 	status = map(
-		program, &(struct mapping){ LAYOUT_STACK_TOP - program->stack_limit,
-				 program->stack_limit, MAP_READ | MAP_WRITE | MAP_STACK, 0, 0 });
+		program, &(struct mapping){ LAYOUT_STACK_TOP - program->stack_bytes,
+				 program->stack_bytes, MAP_READ | MAP_WRITE | MAP_STACK, 0, 0 });
 	if (status != ST_OK)
 		return status;
 	*stack_pointer = stack.address;

@@ -9,9 +9,10 @@
  *              argument pointers, NULL
  *      rsp ->  argument count
  *
- * File pages are mapped privately from the file's object, not copied; the part of a last file page that
- * is already bss is zeroed in the space's private copy.  Everything is done by requests to the
- * pager, so the loader serves init and proc alike.  A failure leaves a space half built: destroy it.
+ * File pages are mapped privately from the file's object, not copied; the part of a last file
+ * page that is already bss is zeroed in the space's private copy.  Everything is done by requests
+ * to the pager, so the loader serves init and proc alike.  A failure leaves a space half built:
+ * destroy it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -45,10 +46,12 @@ struct loader_stack {
 	uint64_t address; /* = initial rsp */
 };
 
-/* How many strings end inside text[0..bytes), when the last byte is a NUL (or there is none); else BAD_ARGUMENT. */
+/* How many strings end inside text[0..bytes), when the last byte is a NUL (or there is none);
+   else BAD_ARGUMENT. */
 status_t loader_strings_count(const char *text, uint32_t bytes, uint32_t *count) MUST_CHECK;
 
-/* Fills in the stack.  BAD_ARGUMENT when the strings are not as many as said, LIMIT when too long. */
+/* Fills in the stack.  BAD_ARGUMENT when the strings are not as many as said, LIMIT when too
+   long. */
 status_t loader_stack_build(struct loader_stack *stack, uint64_t top,
 	const struct loader_strings *strings, const struct elf_image *image) MUST_CHECK;
 
@@ -57,7 +60,7 @@ struct loader_program {
 	uint64_t space;
 	uint64_t object; /* the file */
 	uint64_t object_bytes;
-	uint64_t stack_limit; /* bytes the stack may grow to */
+	uint64_t stack_bytes; /* mapped at first; below, a program's stack grows by faults */
 	const char *name;     /* shown by `maps` and reports */
 	struct loader_strings strings;
 	uint8_t *stack_buffer; /* 16-byte aligned, LOADER_STACK_MAX bytes, used during the call */
@@ -66,8 +69,8 @@ struct loader_start {
 	uint64_t entry, stack;
 };
 
-/* Builds the space; then loader_run starts it.  *why = a sentence when the file is no program (else NULL).
-   Uses the message page: the strings must lie elsewhere. */
+/* Builds the space; then loader_run starts it.  *why = a sentence when the file is no program
+   (else NULL). Uses the message page: the strings must lie elsewhere. */
 status_t loader_load(const struct loader_program *program, struct loader_start *start,
 	const char **why) MUST_CHECK;
 status_t loader_run(const struct loader_program *program, const struct loader_start *start,

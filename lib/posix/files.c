@@ -21,6 +21,7 @@
 
 #define DESCRIPTORS	    32
 #define CONSOLE_BLOCK_BYTES 1024
+#define CONSOLE_RETRY_MICROSECONDS 10000
 
 /* What read and write return is an int in newlib, so one of them moves at most so much. */
 typedef __typeof__(read(0, NULL, 0)) transfer_t;
@@ -244,15 +245,23 @@ static ssize_t file_read(const struct open_file *file, uint64_t offset, uint8_t 
 	return (ssize_t)done;
 }
 
-/* One line, or what of it fits; 0 at the end of input. */
+/* One line, or what of it fits; 0 at the end of input.  Asking again loses nothing, so a console that
+   was restarted meanwhile, or has too many readers, is asked again. */
 static ssize_t console_read(uint8_t *to, size_t bytes)
 {
 	uint64_t wanted = bytes < PAGE_SIZE ? bytes : PAGE_SIZE;
-	struct message message = { .w = { wanted } };
+	struct message message;
 	void *page = posix_message_page();
-	status_t status = posix_request(SLOT_CONSOLE, CONSOLE_READ, 0, &message);
+	status_t status;
 	uint64_t got;
 
+	for (;;) {
+		message = (struct message){ .w = { wanted } };
+		status = posix_request(SLOT_CONSOLE, CONSOLE_READ, 0, &message);
+		if (status != ST_DEAD && status != ST_AGAIN)
+			break;
+		usleep(CONSOLE_RETRY_MICROSECONDS);
+	}
 	if (status != ST_OK)
 		return posix_fail(status, EIO);
 	got = TAG_BYTES(message.tag) < wanted ? TAG_BYTES(message.tag) : wanted;

@@ -1,8 +1,9 @@
 /*
  * Start of a system server: from the loader's registers to main().
  *
- * A server starts with rdi = its argument (a word, or the address of a boot structure) and rsp = the
- * top of its stack, 16-byte aligned.  It never ends: a main() that returns is a broken server.
+ * A server starts with rdi = its argument (a word, or the address of a boot structure) and rsp =
+ * the top of its stack, 16-byte aligned.  It never ends: a main() that returns is a broken
+ * server.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -16,8 +17,8 @@
 extern char server_data_start[], server_data_end[];
 
 /*
- * _start: entered by the kernel (init), by init (wired servers) or by the pager (the others), in user
- * mode, rdi = argument, nothing on the stack.  The null return address ends backtraces.
+ * _start: entered by the kernel (init), by init (wired servers) or by the pager (the others), in
+ * user mode, rdi = argument, nothing on the stack.  The null return address ends backtraces.
  */
 __asm__(".text\n"
 	".globl _start\n"
@@ -43,9 +44,10 @@ static void touch(char *first, const char *end)
 }
 
 /*
- * Make everything present that the server will ever write: a server that works meets no page fault, so
- * it cannot fail for lack of memory, and what it costs does not depend on what it did before.  The
- * message page has to be there before the first message: payload for a thread without one would be lost.
+ * Make everything present that the server will ever write: a server that works meets no page
+ * fault, so it cannot fail for lack of memory, and what it costs does not depend on what it did
+ * before.  The message page has to be there before the first message: payload for a thread
+ * without one would be lost.
  */
 static void touch_all(void)
 {

@@ -81,7 +81,8 @@ static uint32_t read_decimal(const char **format)
 	return value;
 }
 
-/* The parts between % and the conversion's letter.  (A va_list inside a struct can be passed on.) */
+/* The parts between % and the conversion's letter.  (A va_list inside a struct can be passed
+   on.) */
 struct argument_list {
 	va_list list;
 };

@@ -18,8 +18,8 @@ size_t print_text(char *buffer, size_t capacity, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 size_t print_text_list(char *buffer, size_t capacity, const char *format, va_list arguments);
 
-/* One line (the newline is added) to the kernel's log.  Uses the message page of the first thread; needs
-   SPACE_DEBUG, else nothing is written. */
+/* One line (the newline is added) to the kernel's log.  Uses the message page of the first
+   thread; needs SPACE_DEBUG, else nothing is written. */
 void server_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same through another thread's message page. */

@@ -56,7 +56,8 @@ static enum handled dispatch(const struct server_handlers *handlers, struct mess
 	return handlers->request(message);
 }
 
-/* A reply that the kernel refused: the caller is gone, or has no page for the payload and gets the bare status. */
+/* A reply that the kernel refused: the caller is gone, or has no page for the payload and gets
+   the bare status. */
 static void reply_refused(handle_t port, uint64_t token, status_t why)
 {
 	const struct reply bare = { .token = token, .status = why };

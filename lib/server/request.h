@@ -17,7 +17,8 @@
 /* Calls; the kernel's status when it refuses, else the label of the reply. */
 status_t request_call(handle_t handle, struct message *message) MUST_CHECK;
 
-/* Turns a received message into its reply: status and payload bytes; words are what the handler puts there. */
+/* Turns a received message into its reply: status and payload bytes; words are what the handler
+   puts there. */
 void reply_prepare(struct message *message, status_t status, uint32_t bytes);
 
 struct reply {
@@ -35,7 +36,8 @@ struct server_handlers {
 	/* A request: message becomes the reply with ANSWER. */
 	enum handled (*request)(struct message *message);
 	void (*notification)(uint64_t bits); /* may be NULL */
-	/* The call with this token is to be given up.  True: it was waiting and is to be answered INTERRUPTED now. */
+	/* The call with this token is to be given up.  True: it was waiting and is to be
+	   answered INTERRUPTED now. */
 	bool (*cancel)(uint64_t token);			    /* may be NULL */
 	enum handled (*exception)(struct message *message); /* of the kernel, may be NULL */
 };

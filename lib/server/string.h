@@ -1,5 +1,6 @@
 /*
- * Bytes and strings, as ISO C defines them.  (Freestanding: compilers call the first four by themselves.)
+ * Bytes and strings, as ISO C defines them.  (Freestanding: compilers call the first four by
+ * themselves.)
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,9 +1,9 @@
 /*
  * Line editing.
  *
- * Keys: Enter ends the line; Backspace takes a character (all bytes of a UTF-8 one), Ctrl-U the line;
- * Ctrl-D hands the line over as it is, an empty one is the end of file; Ctrl-C drops everything typed.
- * Escape sequences (arrow keys ...) and other control characters are skipped.
+ * Keys: Enter ends the line; Backspace takes a character (all bytes of a UTF-8 one), Ctrl-U the
+ * line; Ctrl-D hands the line over as it is, an empty one is the end of file; Ctrl-C drops
+ * everything typed. Escape sequences (arrow keys ...) and other control characters are skipped.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

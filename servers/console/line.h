@@ -1,7 +1,8 @@
 /*
  * Line editing: typed characters become lines, and an echo for the person who types.
  *
- *   byte -> line_type() -> edited line -> (Enter, Ctrl-D) -> finished lines -> line_look(), line_drop() -> reader
+ *   byte -> line_type() -> edited line -> (Enter, Ctrl-D) -> finished lines
+ *                                 -> line_look(), line_drop() -> reader
  *
  * Pure: no calls, so that it runs on the host, too.
  *
@@ -49,7 +50,8 @@ struct line_portion {
 	uint32_t items; /* of the queue that it stands for */
 };
 
-/* Copies the next portion, at most `most` bytes (not 0); it stays in the queue.  A line must be ready. */
+/* Copies the next portion, at most `most` bytes (not 0); it stays in the queue.  A line must be
+   ready. */
 struct line_portion line_look(const struct line_editor *editor, char *buffer, uint32_t most);
 
 /* The portion has reached its reader. */

@@ -4,8 +4,8 @@
  *   interrupt -> bytes -> line editing (line.c) -> lines -> readers, first come, first served
  *   CONSOLE_WRITE -> the port, answered when the port has taken everything
  *
- * A reader that died while it waited leaves its line to the next.  When the line queue is full, bytes
- * stay in the port until a reader has come.  Ctrl-C is told to the process server.
+ * A reader that died while it waited leaves its line to the next.  When the line queue is full,
+ * bytes stay in the port until a reader has come.  Ctrl-C is told to the process server.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -44,8 +44,8 @@ static void serve_readers(void)
 	}
 }
 
-/* The process server ends the program in the foreground first; a reader that outlives that is a shell,
-   which gets an empty line and asks anew. */
+/* The process server ends the program in the foreground first; a reader that outlives that is a
+   shell, which gets an empty line and asks anew. */
 static void handle_interrupt(void)
 {
 	(void)kernel_notify(SLOT_PROC,

@@ -1,7 +1,8 @@
 /*
  * The serial port by checked port I/O.
  *
- * The transmitter holds 16 bytes and takes them in one string output when it is empty: two kernel calls for
+ * The transmitter holds 16 bytes and takes them in one string output when it is empty: two kernel
+ * calls for
  * 16 bytes.  A port without that buffer gets one byte at a time.
  *
  * SPDX-License-Identifier: BSD-2-Clause

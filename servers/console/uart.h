@@ -11,14 +11,15 @@
 
 #define UART_IRQ 4u
 
-/* Takes the port over from the kernel's log: interrupts for received bytes.  What has already arrived stays. */
+/* Takes the port over from the kernel's log: interrupts for received bytes.  What has already
+   arrived stays. */
 void uart_open(void);
 
 /* One received byte, if there is one. */
 bool uart_read(uint8_t *byte);
 
-/* Hands bytes over, with a return before each newline; comes back when the port has taken all of them.
-   Uses the message page: the text must lie elsewhere. */
+/* Hands bytes over, with a return before each newline; comes back when the port has taken all of
+   them. Uses the message page: the text must lie elsewhere. */
 void uart_write(const char *text, uint32_t bytes);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * The directory: a list in order of arrival.
  *
- * A boot archive has tens of files; looking through the list costs less than what a table would add.
+ * A boot archive has tens of files; looking through the list costs less than what a table would
+ * add.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -22,11 +22,13 @@ struct file {
 	uint64_t object, bytes;
 };
 
-/* A file for this name; a name that is there already gets the new contents.  BAD_ARGUMENT, LIMIT. */
+/* A file for this name; a name that is there already gets the new contents.  BAD_ARGUMENT,
+   LIMIT. */
 status_t directory_add(
 	const char *name, uint32_t name_bytes, const struct file *contents) MUST_CHECK;
 
-/* By name ("/bin/sh", "bin/sh" and "./bin/sh" are one), by object, by position.  NULL: no such file. */
+/* By name ("/bin/sh", "bin/sh" and "./bin/sh" are one), by object, by position.  NULL: no such
+   file. */
 const struct file *directory_find(const char *name, uint32_t name_bytes);
 const struct file *directory_find_object(uint64_t object);
 const struct file *directory_at(uint64_t index);

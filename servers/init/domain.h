@@ -17,7 +17,8 @@ void pager_create_port(void);
 /* Makes the rest of the pager's domain, gives it nearly all frames that are left, starts it. */
 void pager_start(void);
 
-/* Starts a raw server with its frames (see protocol/raw_boot.h).  index: of its line in the script. */
+/* Starts a raw server with its frames (see protocol/raw_boot.h).  index: of its line in the
+   script. */
 void raw_start(const struct script_entry *entry, uint32_t index);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Init's frames.
  *
- * The frame table (LAYOUT_VMEMMAP) has holes where there is no RAM, so only entries inside RAM ranges
- * are looked at.  Ranges are kept in ascending order; taking cuts them, nothing comes back.
+ * The frame table (LAYOUT_VMEMMAP) has holes where there is no RAM, so only entries inside RAM
+ * ranges are looked at.  Ranges are kept in ascending order; taking cuts them, nothing comes
+ * back.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -166,11 +167,6 @@ status_t frames_make(uint32_t pool, frame_type_t type, pfn_t *pfn)
 	if (status == ST_OK)
 		*pfn = taken;
 	return status;
-}
-
-static uint32_t table_index(uint64_t address, uint32_t level)
-{
-	return (uint32_t)(address >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
 }
 
 /* The leaf table that covers one of init's own addresses. */

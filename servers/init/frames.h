@@ -1,8 +1,8 @@
 /*
  * Init's frames: those that are free, and how they get a type and an owner.
  *
- * All free RAM starts in the root pool.  Init takes what it builds with from here, and hands nearly all
- * of the rest to the pager.
+ * All free RAM starts in the root pool.  Init takes what it builds with from here, and hands
+ * nearly all of the rest to the pager.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -11,6 +11,7 @@
 
 #include <faultline/frame.h>
 #include <faultline/info.h>
+#include <faultline/layout.h>
 #include <faultline/status.h>
 #include <stdint.h>
 
@@ -19,7 +20,14 @@ struct frame_range {
 	uint32_t count;
 };
 
-/* Finds the free frames by the frame table, and init's own top-level table.  NOT_FOUND: no such table. */
+/* Where a table of that level has the entry for an address. */
+static inline uint32_t table_index(uint64_t address, uint32_t level)
+{
+	return (uint32_t)(address >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
+}
+
+/* Finds the free frames by the frame table, and init's own top-level table.  NOT_FOUND: no such
+   table. */
 status_t frames_find(const struct info_boot *boot) MUST_CHECK;
 
 /* A run of free frames that starts at a multiple of `align`.  NO_MEMORY. */

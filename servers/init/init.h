@@ -2,10 +2,11 @@
  * The root task: what its parts share.
  *
  * Two threads:
- *   worker      the thread the kernel started.  Builds everything, then waits for work: servers to restart.
- *               It alone makes calls to the pager and to servers, and it alone uses LAYOUT_MESSAGE.
- *   supervisor  more important than everybody.  Receives faults, exceptions and notifications, reports,
- *               decides.  It calls nobody, so no server's death can take it along.
+ *   worker      the thread the kernel started.  Builds everything, then waits for work: servers
+ *               to restart.  It alone makes calls to the pager and to servers, and it alone uses
+ *               the page at LAYOUT_MESSAGE.
+ *   supervisor  more important than everybody.  Receives faults, exceptions and notifications,
+ *               reports, decides.  It calls nobody, so no server's death can take it along.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -1,8 +1,8 @@
 /*
  * One operation of the kernel at a time.
  *
- * Init is not in a hurry: it builds a handful of spaces.  One operation to a call keeps every refusal
- * at the line that caused it.
+ * Init is not in a hurry: it builds a handful of spaces.  One operation to a call keeps every
+ * refusal at the line that caused it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

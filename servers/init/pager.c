@@ -86,7 +86,8 @@ void pager_create_port(void)
 		"pager's handle");
 }
 
-/* All but the reserve, in as few pieces as there are; pieces that do not fit the list stay init's. */
+/* All but the reserve, in as few pieces as there are; pieces that do not fit the list stay
+   init's. */
 static void give_frames(void)
 {
 	uint32_t left = frames_left();

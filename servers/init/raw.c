@@ -89,7 +89,8 @@ static void create_space(const struct script_entry *entry, uint32_t index)
 		entry, "clock chip");
 }
 
-/* Its own port, init's, and those of the servers started before: they alone have a handle in init. */
+/* Its own port, init's, and those of the servers started before: they alone have a handle in
+   init. */
 static void give_handles(const struct script_entry *entry, uint32_t index)
 {
 	uint32_t port;

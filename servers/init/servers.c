@@ -230,7 +230,7 @@ static status_t load(uint32_t index, const struct stored_file *file, const char 
 		.space = servers[index].space,
 		.object = file->object,
 		.object_bytes = file->bytes,
-		.stack_limit = SERVER_STACK_BYTES,
+		.stack_bytes = SERVER_STACK_BYTES,
 		.name = name_of(index),
 		.stack_buffer = stack_buffer,
 	};

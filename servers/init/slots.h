@@ -22,7 +22,8 @@ enum {
 	INIT_SLOT_END = INIT_SLOT_SERVERS + SCRIPT_ENTRIES_MAX
 };
 
-/* Badges of threads that init watches: which one failed.  Entry i of the script: WATCH_SERVERS + i. */
+/* Badges of threads that init watches: which one failed.  Entry i of the script: WATCH_SERVERS +
+   i. */
 enum { WATCH_WORKER = 1, WATCH_PAGER = 2, WATCH_SERVERS = 3 };
 
 #endif

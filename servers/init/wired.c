@@ -28,11 +28,6 @@ static status_t set_entry(pfn_t table, uint32_t index, uint64_t entry)
 	return operation_run(operation(OP_SET, table, index, entry, 0));
 }
 
-static uint32_t table_index(uint64_t address, uint32_t level)
-{
-	return (uint32_t)(address >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
-}
-
 static pfn_t find_table(const struct wired *wired, uint32_t level, uint64_t prefix)
 {
 	for (uint32_t i = 0; i < wired->table_count; i++) {
@@ -42,29 +37,40 @@ static pfn_t find_table(const struct wired *wired, uint32_t level, uint64_t pref
 	return 0;
 }
 
+/* A new table of that level for an address, linked into its parent. */
+static status_t make_table(
+	struct wired *wired, uint64_t address, uint32_t level, pfn_t parent, pfn_t *table)
+{
+	struct wired_table made = { level, address >> (PAGE_SHIFT + 9 * level), 0 };
+	frame_type_t type = (frame_type_t)(FRAME_L1 + level - 1);
+	status_t status;
+
+	if (wired->table_count == WIRED_TABLES_MAX)
+		return ST_LIMIT;
+	status = frames_make(wired->pool, type, &made.pfn);
+	if (status == ST_OK)
+		status = set_entry(parent, table_index(address, level + 1),
+			pte_make(made.pfn, PTE_P | PTE_W | PTE_U));
+	if (status != ST_OK)
+		return status;
+	wired->tables[wired->table_count++] = made;
+	*table = made.pfn;
+	return ST_OK;
+}
+
 /* The leaf table for an address; tables on the way are made where they are missing. */
 static status_t leaf_table(struct wired *wired, uint64_t address, pfn_t *leaf)
 {
 	pfn_t parent = wired->top;
 
 	for (uint32_t level = LAYOUT_LEVELS - 1; level >= 1; level--) {
-		uint64_t prefix = address >> (PAGE_SHIFT + 9 * level);
-		pfn_t table = find_table(wired, level, prefix);
-		status_t status;
+		pfn_t table = find_table(wired, level, address >> (PAGE_SHIFT + 9 * level));
+		status_t status = ST_OK;
 
-		if (table == 0) {
-			if (wired->table_count == WIRED_TABLES_MAX)
-				return ST_LIMIT;
-			status = frames_make(
-				wired->pool, (frame_type_t)(FRAME_L1 + level - 1), &table);
-			if (status == ST_OK)
-				status = set_entry(parent, table_index(address, level + 1),
-					pte_make(table, PTE_P | PTE_W | PTE_U));
-			if (status != ST_OK)
-				return status;
-			wired->tables[wired->table_count++] =
-				(struct wired_table){ level, prefix, table };
-		}
+		if (table == 0)
+			status = make_table(wired, address, level, parent, &table);
+		if (status != ST_OK)
+			return status;
 		parent = table;
 	}
 	*leaf = parent;
@@ -123,7 +129,8 @@ static uint64_t segment_bits(const struct elf_segment *segment)
 	return segment->protection & MAP_EXEC ? WIRED_EXECUTE : WIRED_READ_ONLY;
 }
 
-/* The part of a segment's file bytes that lies in the page at `address` goes to the staging page. */
+/* The part of a segment's file bytes that lies in the page at `address` goes to the staging
+   page. */
 static void stage_page(const struct elf_segment *segment, const uint8_t *data, uint64_t address)
 {
 	uint64_t file_end = segment->address + segment->file_bytes;

@@ -2,8 +2,8 @@
  * Wired programs: spaces that init builds itself, every page present before they run.
  *
  * So come the pager, which can have no pager, and raw servers.  What they consist of belongs to one
- * pool: init's own for the pager (which must not be able to take itself apart), the server's own for a
- * raw server.
+ * pool: init's own for the pager (which must not be able to take itself apart), the server's own
+ * for a raw server.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -39,9 +39,8 @@ struct wired {
 
 struct wired_kind {
 	const char *name;
-	uint32_t pool; /* of its frames */
-	uint64_t
-		space_word; /* SPACE_* rights, and the pool its batches run under << SPACE_POOL_SHIFT */
+	uint32_t pool;       /* of its frames */
+	uint64_t space_word; /* SPACE_* rights | pool of its batches << SPACE_POOL_SHIFT */
 	uint32_t priority;
 };
 

@@ -1,8 +1,9 @@
 /*
  * What a process runs: fork, exec, spawn.
  *
- * exec builds the new space beside the old one.  Only when nothing can fail any more does the process
- * change over: the new thread is started and the old space, with the thread that asked, is destroyed.
+ * exec builds the new space beside the old one.  Only when nothing can fail any more does the
+ * process change over: the new thread is started and the old space, with the thread that asked,
+ * is destroyed.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -26,6 +27,10 @@ struct image {
 };
 
 static char strings[PAGE_SIZE]; /* of the request: the message page is needed for other things */
+/* Room for arguments and the first calls; LOADER_STACK_MAX fits. */
+#define STACK_FIRST_BYTES 0x20000u
+_Static_assert(LOADER_STACK_MAX <= STACK_FIRST_BYTES, "arguments fit the first stack");
+
 static _Alignas(16) uint8_t stack_buffer[LOADER_STACK_MAX];
 
 static const char *base_name(const char *path)
@@ -95,7 +100,7 @@ static status_t load_and_run(const struct image *image)
 		.space = image->space,
 		.object = image->object,
 		.object_bytes = image->object_bytes,
-		.stack_limit = LAYOUT_STACK_LIMIT,
+		.stack_bytes = STACK_FIRST_BYTES,
 		.name = base_name(image->path),
 		.strings = image->strings,
 		.stack_buffer = stack_buffer,

@@ -7,8 +7,8 @@
  *   exception.c  reports and signals
  *   process.c    the table, pure
  *
- * Calls go on to the file server, the pager and the console; nobody calls back.  Init and the pager are
- * told, or tell, by notifications.
+ * Calls go on to the file server, the pager and the console; nobody calls back.  Init and the
+ * pager are told, or tell, by notifications.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -42,7 +42,8 @@ enum handled proc_answer(struct message *message, status_t status);
 
 /* ---- lifetime.c ---- */
 
-/* The process ends with this wait status: its space goes, its children become nobody's, its parent is told. */
+/* The process ends with this wait status: its space goes, its children become nobody's, its
+   parent is told. */
 void process_end(struct process *process, uint32_t status);
 
 /* Ends a process and all its descendants by a signal. */

@@ -1,8 +1,8 @@
 /*
  * The time server: the one client of the processor's deadline, for everybody who sleeps.
  *
- * It holds the callers' tokens by deadline, keeps the kernel's deadline at the first of them, and answers
- * those that are due whenever the notification comes.
+ * It holds the callers' tokens by deadline, keeps the kernel's deadline at the first of them, and
+ * answers those that are due whenever the notification comes.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -46,7 +46,8 @@ static void wake(void)
 	set_deadline();
 }
 
-/* The list is full, perhaps of sleepers that died: the one with the last deadline has to ask again. */
+/* The list is full, perhaps of sleepers that died: the one with the last deadline has to ask
+   again. */
 static void make_room(void)
 {
 	struct reply reply = { .status = ST_AGAIN };

@@ -508,8 +508,8 @@ static bool test_run(const struct test *test)
 
 	reason.failed = false;
 	reason.skipped = 0;
-	passed = kernel_is_ok() && test->run();
-	passed = kernel_is_ok() && passed;
+	passed = test->run();
+	passed = kernel_is_ok() && passed; /* before, it was checked at the end of the last test */
 	apart_everything();
 	passed = kernel_is_ok() && passed;
 	passed = frames_are_back() && passed;
@@ -572,5 +572,5 @@ bool harness_start(const struct raw_boot *raw_boot)
 	for (uint32_t type = 0; type < FRAME_TYPES; type++) {
 		types_before[type] = frame_count_type(type);
 	}
-	return kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0, 0, 0) == ST_OK;
+	return kernel_is_ok() && kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0, 0, 0) == ST_OK;
 }

@@ -44,6 +44,33 @@ static bool the_number_of_operations_is_checked(void)
 	}
 	CHECK_EQUAL(batch_raw(OP_MAX_IN_PAGE, out), ST_OK);
 	CHECK_EQUAL(out[0], OP_MAX_IN_PAGE);
+	batch_begin();
+	batch_add(op_head(OP_NOP, 0, 0, 0, 0), 0, 0);
+	batch_add(op_head(OP_COUNT, 0, 0, 0, 0), 0, 0);
+	CHECK_EQUAL(batch_raw(2, out), ST_BAD_CALL);
+	CHECK_EQUAL(out[0], 1);
+	return true;
+}
+
+/* The message page is held while its batch runs. */
+static bool a_batch_needs_a_hold_of_the_message_page(void)
+{
+	struct message message;
+	struct sub sub;
+	status_t alone, in_reply;
+
+	CHECK(sub_make(&sub, 0));
+	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
+	CHECK(sub_start(&sub, program_steps, 0, 0));
+	CHECK_OK(receive_now(&message));
+	CHECK_OK(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 1, 0, 0));
+	alone = batch_raw(1, 0);
+	message.tag = 1ull << TAG_OPS_SHIFT;
+	in_reply = reply_receive(SLOT_SELF | RR_REPLY, &message);
+	CHECK_OK(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 0, 0, 0));
+	CHECK_EQUAL(alone, ST_LIMIT);
+	CHECK_EQUAL(in_reply, ST_LIMIT);
+	CHECK_OK(reply(message.token, 0, 0));
 	return true;
 }
 
@@ -63,8 +90,11 @@ static bool unknown_operations_and_flags_are_refused(void)
 	CHECK_EQUAL(op_flagged(OP_SET, 3, table, 0, 1, 0x10, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_flagged(OP_SET, 4, table, 0, 1, 0x10, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_flagged(OP_CLEAR, 0x80, table, 0, 1, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_run(op_head(OP_SET, 0, table, 0, 1) | 1ull << 35, 0x10, 0), ST_BAD_ARGUMENT);
+	for (uint32_t op = 0; op < OP_COUNT; op++) {
+		CHECK_EQUAL(op_run(op_head(op, 0, table, 0, 1) | 1ull << 35, 0x10, 0), ST_BAD_ARGUMENT);
+	}
 	CHECK_EQUAL(table_entry(table, 0), 0);
+	CHECK_EQUAL(FRAMES[table].type, FRAME_L1);
 	return true;
 }
 
@@ -287,7 +317,7 @@ static bool a_thread_that_stops_and_starts_itself_goes_on(void)
 	step_add(0, CALL_YIELD, 0, 0, 0, 0);
 	step_add(0, CALL_YIELD, 0, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 3);
 	return true;
 }
@@ -295,6 +325,7 @@ static bool a_thread_that_stops_and_starts_itself_goes_on(void)
 const struct test tests_batches[] = {
 	{"a_batch_runs_in_order_and_stops_at_the_first_refusal", a_batch_runs_in_order_and_stops_at_the_first_refusal},
 	{"the_number_of_operations_is_checked", the_number_of_operations_is_checked},
+	{"a_batch_needs_a_hold_of_the_message_page", a_batch_needs_a_hold_of_the_message_page},
 	{"unknown_operations_and_flags_are_refused", unknown_operations_and_flags_are_refused},
 	{"a_space_without_a_pool_has_no_batches", a_space_without_a_pool_has_no_batches},
 	{"a_thread_without_a_message_page_has_no_batches", a_thread_without_a_message_page_has_no_batches},

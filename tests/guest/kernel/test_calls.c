@@ -220,7 +220,7 @@ static bool a_reply_to_a_stopped_thread_is_refused(void)
 	CHECK(sub_registers(&sub, &registers));
 	CHECK_EQUAL(registers.rax, ST_INTERRUPTED);
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_INTERRUPTED);
 	return true;
@@ -253,7 +253,7 @@ static bool results_of_a_reply_are_taken_before_receiving(void)
 	CHECK_EQUAL(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE | RR_NONBLOCK, &message), ST_RESULTS);
 	CHECK_EQUAL(message.w[0], 1);
 	CHECK_EQUAL(message.w[2], 1);
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
 	return true;
@@ -292,7 +292,7 @@ static bool interrupt_withdraws_a_queued_call(void)
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_INTERRUPTED);
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
@@ -343,7 +343,7 @@ static bool interrupt_ends_a_receive(void)
 	step_add(0, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_INTERRUPTED);
 	return true;
@@ -384,7 +384,7 @@ static bool a_port_destroyed_in_mid_call_fails_the_callers(void)
 	CHECK_OK(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message));
 	CHECK_EQUAL(message.badge, served.badge);
 	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_DEAD);
 	CHECK_EQUAL(shared_page.steps_done[1], 1);
@@ -404,7 +404,7 @@ static bool a_port_destroyed_while_somebody_receives_ends_the_receive(void)
 	step_add(0, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_DEAD);
 	return true;
@@ -425,7 +425,7 @@ static bool many_callers(struct sub *sub)
 		CHECK(sub_set(&caller, THREAD_FIELD_ARGUMENTS, SUB_SLOT_A, (uint64_t)&shared_page.word[0]));
 		CHECK_OK(op_on(OP_THREAD_START, caller.thread, 0, 0));
 	}
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	return true;
 }
 
@@ -444,7 +444,7 @@ static bool a_port_with_many_callers_is_destroyed_in_pieces(void)
 	}
 	CHECK_OK(status);
 	CHECK(pieces > 1);
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.word[ST_DEAD], MANY);
 	return true;
 }
@@ -465,7 +465,7 @@ static bool port_reset_fails_served_calls_and_requeues_faults(void)
 	CHECK_EQUAL(message.badge, faulter.badge);
 	CHECK(sub_calls_port_a(&queued, 1));
 	CHECK_OK(op_on(OP_PORT_RESET, port, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_DEAD);
 	CHECK_EQUAL(shared_page.steps_done[1], 0);
 	CHECK_OK(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message));
@@ -496,7 +496,7 @@ static bool port_reset_is_bounded_and_refuses(void)
 	}
 	CHECK_OK(status);
 	CHECK(pieces > 1);
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.word[ST_DEAD], MANY);
 	return true;
 }
@@ -518,7 +518,7 @@ static bool a_fault_port_that_dies_parks_the_thread(void)
 	CHECK_EQUAL(message.w[0], 0x20);
 	CHECK(sub_set(&sub, THREAD_FIELD_FAULT_PORT, SLOT_SELF, sub.badge));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_OK(receive_now(&message));
 	CHECK_EQUAL(TAG_LABEL(message.tag), LABEL_FAULT);
 	CHECK_OK(op_on(OP_POOL_SET, 0, boot->pool, 0));

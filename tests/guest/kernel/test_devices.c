@@ -133,6 +133,23 @@ static bool irq_refuses(void)
 	return true;
 }
 
+/* As receive_soon, but with the processor busy: an emulator that counts instructions lets an idle machine's time
+   jump, while its clock chip goes by another clock. */
+static status_t receive_busy(struct message *message)
+{
+	uint64_t now[3], until;
+	status_t status = call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now);
+
+	until = now[0] + 200000000;
+	while (status == ST_OK && now[0] < until) {
+		if (receive_now(message) == ST_OK) {
+			return ST_OK;
+		}
+		status = call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now);
+	}
+	return ST_EMPTY;
+}
+
 static bool an_interrupt_is_a_notification_and_masked_until_acknowledged(void)
 {
 	struct message message = {0};
@@ -143,12 +160,12 @@ static bool an_interrupt_is_a_notification_and_masked_until_acknowledged(void)
 	clock_write(CLOCK_STATUS_A, CLOCK_RATE_1024);
 	clock_write(CLOCK_STATUS_B, control | CLOCK_PERIODIC);
 	(void)clock_read(CLOCK_STATUS_C);
-	first = receive_soon(&message);
+	first = receive_busy(&message);
 	(void)clock_read(CLOCK_STATUS_C);
-	masked = receive_soon(&message);
+	masked = receive_busy(&message);
 	(void)clock_read(CLOCK_STATUS_C);
 	(void)call4(CALL_IRQ, IRQ_ACK, RAW_IRQ_LINE, 0, 0, 0);
-	again = receive_soon(&message);
+	again = receive_busy(&message);
 	clock_write(CLOCK_STATUS_B, control);
 	clock_write(CLOCK_STATUS_A, rate);
 	(void)clock_read(CLOCK_STATUS_C);

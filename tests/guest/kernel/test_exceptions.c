@@ -57,8 +57,8 @@ EXCEPTION_TEST(bad_segment, VECTOR_PROTECTION, 0x28, 0)
 EXCEPTION_TEST(non_canonical, VECTOR_PROTECTION, 0, 0)
 EXCEPTION_TEST(x87, VECTOR_FPU, 0, 0)
 
-/* What not every emulator raises: the program then ends otherwise. */
-static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vector)
+/* What not every emulator raises: the program then goes on, or meets `instead`. */
+static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vector, uint64_t instead)
 {
 	struct message message;
 	struct sub sub;
@@ -67,7 +67,7 @@ static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vec
 	CHECK(sub_make(&sub, 0));
 	CHECK(sub_start(&sub, program, 0, 0));
 	status = receive_now(&message);
-	if (status == ST_EMPTY || message.w[0] == VECTOR_INVALID_OPCODE) {
+	if (status == ST_EMPTY || message.w[0] == instead) {
 		return skip("this machine does not raise it");
 	}
 	CHECK_OK(status);
@@ -76,18 +76,19 @@ static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vec
 	return true;
 }
 
-#define RARE_EXCEPTION_TEST(name, vector)                                              \
-	extern const uint8_t program_##name##_at[];                                  \
-	void program_##name(uint64_t first, uint64_t second);                        \
-	static bool exception_##name(void)                                           \
-	{                                                                            \
-		return exception_or_skip(program_##name, program_##name##_at, vector); \
+#define RARE_EXCEPTION_TEST(name, vector, instead)                                              \
+	extern const uint8_t program_##name##_at[];                                           \
+	void program_##name(uint64_t first, uint64_t second);                                 \
+	static bool exception_##name(void)                                                    \
+	{                                                                                     \
+		return exception_or_skip(program_##name, program_##name##_at, vector, instead); \
 	}
 
-RARE_EXCEPTION_TEST(alignment, VECTOR_ALIGNMENT)
-RARE_EXCEPTION_TEST(simd, VECTOR_SIMD)
-RARE_EXCEPTION_TEST(icebp, VECTOR_DEBUG)
-RARE_EXCEPTION_TEST(far_return, VECTOR_PROTECTION)
+#define NOTHING 0xffff
+RARE_EXCEPTION_TEST(alignment, VECTOR_ALIGNMENT, NOTHING)
+RARE_EXCEPTION_TEST(simd, VECTOR_SIMD, NOTHING)
+RARE_EXCEPTION_TEST(icebp, VECTOR_DEBUG, VECTOR_INVALID_OPCODE)
+RARE_EXCEPTION_TEST(far_return, VECTOR_PROTECTION, VECTOR_PAGE_FAULT) /* QEMU reads the stack as the kernel: SMAP */
 
 /* A push to an address that is not canonical: QEMU 7.2 calls it a protection error. */
 extern const uint8_t program_stack_at[];
@@ -226,7 +227,7 @@ static bool a_parked_thread_stays_until_it_is_started(void)
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
 	CHECK_EQUAL(reply(message.token, FAULT_RESUME, 0), ST_BAD_TOKEN);
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
 	return true;
 }
@@ -317,7 +318,7 @@ static bool a_refused_fault_goes_to_the_upcall_with_its_reasons(void)
 	CHECK_EQUAL(TAG_LABEL(message.tag), LABEL_FAULT);
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(seen->argument, LAYOUT_MESSAGE);
 	CHECK_EQUAL(seen->vector, VECTOR_PAGE_FAULT);
 	CHECK_EQUAL(seen->error, FAULT_USER | FAULT_WRITE);
@@ -398,7 +399,7 @@ static bool a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel(voi
 	CHECK(sub_put_code(&sub, LAST_PAGE, blob_syscall, bytes, (uint32_t)(PAGE_SIZE - bytes)));
 	CHECK(sub_set(&sub, THREAD_FIELD_START, LAST_PAGE + PAGE_SIZE - bytes, SUB_STACK_TOP - 8));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0)); /* rax = 0: a CALL of handle 0 */
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_OK(receive_now(&message));
 	CHECK_EQUAL(TAG_LABEL(message.tag), LABEL_EXCEPTION);
 	CHECK_EQUAL(message.w[2], NON_CANONICAL);
@@ -434,7 +435,7 @@ static bool a_call_from_the_upper_half_returns_there(void)
 	CHECK(sub_put_code(&sub, LAYOUT_VMALLOC, blob_syscall, bytes, (uint32_t)(PAGE_SIZE - bytes)));
 	CHECK(sub_set(&sub, THREAD_FIELD_START, LAYOUT_VMALLOC + PAGE_SIZE - bytes, SUB_STACK_TOP - 8));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_OK(receive_now(&message));
 	CHECK_EQUAL(TAG_LABEL(message.tag), LABEL_FAULT);
 	CHECK_EQUAL(message.w[0], LAYOUT_VMALLOC + PAGE_SIZE);

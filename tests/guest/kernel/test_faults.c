@@ -171,7 +171,7 @@ static bool a_fault_cured_while_queued_costs_no_message(void)
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
 	CHECK_OK(op_at(OP_SET, sub.image_table, sub_index(SUB_UNUSED), pte_make(frame, DATA_BITS), 0));
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	after = counters_now();
 	CHECK_EQUAL(after.faults_cured_at_delivery, before.faults_cured_at_delivery + 1);
 	CHECK_EQUAL(after.faults_delivered, before.faults_delivered);
@@ -229,7 +229,7 @@ static bool a_cure_in_the_message_page(void)
 	answer.tag = FAULT_RESUME | 3ull << TAG_OPS_SHIFT | TAG_OPS_IN_PAGE;
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	return was_read(0);
 }
 
@@ -249,7 +249,7 @@ static bool more_operations_than_registers_go_on_in_the_message_page(void)
 	answer.w[3] = op_head(OP_ZERO, 0, frame, 0, 1);
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	return was_read(0);
 }
 

@@ -382,7 +382,7 @@ static bool a_lent_frame_can_be_mapped_by_the_borrower_only(void)
 	CHECK_EQUAL(op_many(OP_RELEASE, pfn, 0, 0, 0, 0), ST_MISMATCH);
 	CHECK_EQUAL(op_on(OP_POOL_DESTROY, 0, pool, 0), ST_BUSY);
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(set_again->out.rax, ST_OK);
 	CHECK_EQUAL(FRAMES[pfn].refs, 1);
 	CHECK_EQUAL(op_on(OP_LEND, pfn, 0, 0), ST_BUSY);

@@ -56,7 +56,7 @@ static bool a_reply_changes_words_and_tag_only(void)
 	CHECK_OK(receive_now(&message));
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(step->out.rax, ST_OK);
 	CHECK_EQUAL(step->out.rdi, SUB_SLOT_MAIN);
@@ -100,7 +100,7 @@ static bool payload_goes_and_comes(struct sub *sub, uint32_t bytes)
 	answer.tag = tag_make(0, bytes);
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(step->out.rsi, tag_make(0, bytes));
 	CHECK(page_is(message_open(sub->message), bytes, 2, 1));
 	message_close(sub->message);
@@ -289,7 +289,7 @@ static bool a_reply_brings_a_handle(void)
 	answer.tag = tag_with_handle(9, SLOT_A);
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(call_step->out.rsi, 9 | TAG_GOT_HANDLE);
 	CHECK_EQUAL(look->out.rax, ST_OK);
 	CHECK_EQUAL(look->out.rdx, RIGHT_SEND | RIGHT_GIVE);

@@ -439,7 +439,7 @@ static bool a_clone_of_a_caller_is_answered_by_its_start(void)
 	CHECK_OK(receive_now(&message));
 	CHECK_OK(op_on(OP_THREAD_CLONE, child.thread, parent.thread, 0));
 	CHECK_OK(op_flagged(OP_THREAD_START, flags, child.thread, 0, 1, 0x66 | TAG_KERNEL_BITS, 0x1357));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_OK);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rsi, 0x66);

@@ -160,7 +160,7 @@ static bool a_thread_that_stops_itself_is_started_behind_its_call(void)
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_EQUAL(shared_page.steps_done[0], 0);
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 2);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_OK);
 	return true;
@@ -271,7 +271,7 @@ static bool clone_copies_fs_base_and_vector_registers(void)
 	CHECK_OK(receive_now(&message));
 	CHECK_OK(op_on(OP_THREAD_CLONE, child.thread, parent.thread, 0));
 	CHECK_OK(op_flagged(OP_THREAD_START, OP_START_ANSWER, child.thread, 0, 1, 0, 1));
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	CHECK_EQUAL(shared_page.word[1], 0x4242424242424242); /* the child writes at word[its answer] */
 	CHECK_EQUAL(shared_page.word[3], SUB_PRIVATE);
 	CHECK_OK(reply(message.token, 0, 0));

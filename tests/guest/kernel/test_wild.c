@@ -90,7 +90,7 @@ static bool wild_go_on(const struct sub *sub)
 			CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub->thread, 0, 0));
 		}
 	}
-	(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+	let_others_run();
 	return true;
 }
 
@@ -257,7 +257,7 @@ static bool any_tag_and_token_in_a_reply(void)
 		}
 		answer.token = random_below(&state, 2) ? message.token : message.token ^ random_value(&state);
 		answered += reply_receive(SLOT_SELF | RR_REPLY, &answer) == ST_OK;
-		(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+		let_others_run();
 	}
 	CHECK(answered > 100);
 	return true;
