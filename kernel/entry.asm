@@ -22,6 +22,7 @@ extern kernel_enter_call
 extern kernel_enter_trap
 extern kernel_enter_idle_interrupt
 extern kernel_trap_in_kernel
+extern kernel_stacks
 
 global syscall_entry
 global vector_entries
@@ -156,7 +157,7 @@ vector_common:
 .broken:
 	PUSH_GENERAL
 	mov rdi, rsp
-	and rsp, -16
+	mov rsp, kernel_stacks + PANIC_STACK_END ; the stack in use may be a thread's registers
 	call kernel_trap_in_kernel
 	ud2
 

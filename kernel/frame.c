@@ -40,11 +40,11 @@ bool frame_type_change_clears(frame_type_t from, frame_type_t to)
 	return frame_type_is_interpreted(from) || frame_type_is_interpreted(to);
 }
 
-/* See frame.h. */
+/* See frame.h.  (A lending counts a hold, and has its borrower in `live`.) */
 bool frame_is_unused(const struct frame *frame)
 {
 	return frame->refs == 0 && frame->holds == 0 && frame->live == 0 &&
-	       !(frame->flags & (FRAME_BLOCK | FRAME_LENT));
+	       !(frame->flags & FRAME_BLOCK);
 }
 
 /* See frame.h. */

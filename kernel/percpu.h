@@ -29,6 +29,7 @@ struct percpu {
 	struct space *space;      /* whose CR3 is loaded; NULL: the kernel's own */
 	struct thread *fpu_owner; /* whose FPU state is in the registers, or NULL */
 	uint64_t kernel_cr3;
+	bool fpu_blocked;         /* CR0.TS is set: a thread without FPU runs */
 	struct tss tss __attribute__((aligned(16)));
 };
 

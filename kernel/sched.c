@@ -9,6 +9,7 @@
  */
 #include "sched.h"
 #include "boot.h"
+#include "exception.h"
 #include "ipc.h"
 #include "list.h"
 #include "object.h"
@@ -102,7 +103,8 @@ static void requeue(struct thread *thread)
 	ready_insert(thread, thread->slice == tick);
 }
 
-struct thread *sched_next(struct thread *preferred)
+/* Who runs next; makes it current. */
+static struct thread *choose(struct thread *preferred)
 {
 	struct percpu *cpu = this_cpu();
 	struct thread *current = cpu->current;
@@ -127,6 +129,27 @@ struct thread *sched_next(struct thread *preferred)
 	} else if (!next && tick_end) {
 		tick_end = 0;
 		alarm_set();
+	}
+	return next;
+}
+
+/* A thread that ran over the end of the lower half has an address to which no return is possible:
+   `iretq` would fault in the kernel. */
+static bool cannot_return(const struct thread *thread)
+{
+	uint64_t rip = thread->registers.rip;
+
+	return __builtin_expect(rip >> 47 != 0, 0) && !address_is_canonical(rip);
+}
+
+struct thread *sched_next(struct thread *preferred)
+{
+	struct thread *next = choose(preferred);
+
+	while (next && cannot_return(next)) {
+		next->registers.vector = VECTOR_PROTECTION;
+		next->registers.error = 0;
+		next = choose(exception_raise(next));
 	}
 	return next;
 }

@@ -7,7 +7,8 @@
  *   - With them, a space keeps its identifier for one generation; identifiers of a generation are
  *     never given out twice, and a complete flush starts the next.  So a load may keep cached
  *     translations (NOFLUSH) unless a flush of this space is pending.
- *   - FPU registers stay in place while threads run that do not use them (SPACE_FPU_NONE).
+ *   - FPU registers stay in place while threads run that do not use them (SPACE_FPU_NONE); CR0.TS
+ *     holds them to it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -101,17 +102,38 @@ void flush_hinted_all(void)
 	flush_everything();
 }
 
+/* Blocked: an FPU instruction is an exception, so a thread that promised to do without can neither
+   see nor spoil the registers that are in place. */
+static void fpu_block(bool block)
+{
+	struct percpu *cpu = this_cpu();
+
+	if (cpu->fpu_blocked == block)
+		return;
+	cpu->fpu_blocked = block;
+	if (block)
+		cpu_write_cr0(cpu_read_cr0() | CR0_TS);
+	else
+		cpu_clear_task_switched();
+}
+
 void switch_save_fpu(struct thread *thread)
 {
-	if (this_cpu()->fpu_owner == thread)
-		cpu_fpu_save(thread->fpu_area);
+	bool blocked = this_cpu()->fpu_blocked;
+
+	if (this_cpu()->fpu_owner != thread)
+		return;
+	fpu_block(false);
+	cpu_fpu_save(thread->fpu_area);
+	fpu_block(blocked);
 }
 
 static void switch_fpu(struct thread *next)
 {
 	struct percpu *cpu = this_cpu();
 
-	if (cpu->fpu_owner == next || (next->space->flags & SPACE_FPU_NONE))
+	fpu_block(next->space->flags & SPACE_FPU_NONE);
+	if (cpu->fpu_blocked || cpu->fpu_owner == next)
 		return;
 	if (cpu->fpu_owner)
 		cpu_fpu_save(cpu->fpu_owner->fpu_area);

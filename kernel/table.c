@@ -96,17 +96,15 @@ static inline void table_mark_special(const struct table *table, uint64_t value)
 static inline status_t put_present(
 	struct batch *batch, const struct table *table, uint64_t old, uint64_t value)
 {
-	status_t status = entry_can_count(value);
+	status_t status;
 
+	if ((old & PTE_P) && entry_is_large(old) != entry_is_large(value))
+		return ST_BUSY; /* the page size changes through not-present */
+	status = entry_can_count(value);
+	if (status == ST_OK && (old & PTE_P))
+		status = entry_can_drop(batch, old);
 	if (unlikely(status != ST_OK))
 		return status;
-	if (old & PTE_P) {
-		if (entry_is_large(old) != entry_is_large(value))
-			return ST_BUSY;
-		status = entry_can_drop(batch, old);
-		if (unlikely(status != ST_OK))
-			return status;
-	}
 	table_mark_special(table, value);
 	entry_count(value);
 	return ST_OK;

@@ -44,7 +44,10 @@ awk '
 			text = substr(text, RSTART + RLENGTH)
 		}
 	}' include/faultline/op.h > "$work/operations"
-[ -s "$work/calls" ] && [ -s "$work/operations" ] || { echo "no calls or operations found in include/faultline"; exit 1; }
+if ! [ -s "$work/calls" ] || ! [ -s "$work/operations" ]; then
+	echo "no calls or operations found in include/faultline"
+	exit 1
+fi
 { cut -d' ' -f1,2 "$work/calls"; cat "$work/operations"; } | sort > "$work/names"
 sed -n -e 's/^## \([A-Z_]*\) (\([0-9]*\))$/CALL_\1 \2/p' -e 's/^### \(OP_[A-Z_]*\) (\([0-9]*\))$/\1 \2/p' "$document" |
 	sort > "$work/headings"
@@ -67,7 +70,7 @@ awk '
 awk '
 	/define COVERAGE_CALLS/ { prefix = "CALL_" }
 	/define COVERAGE_OPERATIONS/ { prefix = "OP_" }
-	/^\t/ { while (match($0, /X\([A-Z_]+, [A-Z_]+\)/)) {
+	prefix { while (match($0, /X\([A-Z_]+, [A-Z_]+\)/)) {
 		split(substr($0, RSTART + 2, RLENGTH - 3), part, /, /)
 		print prefix part[1], part[2]
 		$0 = substr($0, RSTART + RLENGTH)

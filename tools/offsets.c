@@ -78,6 +78,7 @@ void offsets_machine(void)
 	VALUE(SELECTOR_USER_CODE);
 	VALUE(SELECTOR_USER_DATA);
 	VALUE(SELECTOR_TSS);
+	CONSTANT(PANIC_STACK_END, (STACK_PANIC + 1) * sizeof(struct kernel_stack));
 	CONSTANT(KERNEL_STACK_TOP, sizeof(struct kernel_stack)); /* of the first stack */
 	VALUE(PAGE_SIZE);
 	VALUE(PAGE_SHIFT);

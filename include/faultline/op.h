@@ -133,8 +133,8 @@ enum { FLUSH_NONE = 0, FLUSH_SPACE = 1, FLUSH_ALL = 2 };
 #define SPACE_DEBUG (1u << 1)     /* DEBUG calls */
 #define SPACE_TIMER (1u << 2)     /* TIMER_BIND, TIMER_SET */
 #define SPACE_SHUTDOWN (1u << 3)  /* SHUTDOWN */
-#define SPACE_FPU_NONE (1u << 4)  /* its threads promise to use general registers only: those of the
-                                     FPU stay in place, another thread's, while they run */
+#define SPACE_FPU_NONE (1u << 4)  /* its threads use general registers only: an FPU instruction is an
+                                     exception (VECTOR_NO_FPU).  Switching to them saves nothing */
 #define SPACE_RIGHTS 0x1fu
 
 /* Fields of OP_THREAD_SET. */

@@ -57,7 +57,8 @@
  * number i > 0 for the vectors with ist i.
  */
 #define KERNEL_STACK_BYTES 16384
-enum { STACK_KERNEL, STACK_DOUBLE_FAULT, STACK_NMI, STACK_MACHINE_CHECK, STACK_DEBUG, STACK_COUNT };
+enum { STACK_KERNEL, STACK_DOUBLE_FAULT, STACK_NMI, STACK_MACHINE_CHECK, STACK_DEBUG, STACK_PANIC,
+       STACK_COUNT };
 
 struct kernel_stack {
 	uint8_t guard[PAGE_SIZE];
@@ -155,6 +156,11 @@ static inline uint64_t cpu_read_cr0(void)
 static inline void cpu_write_cr0(uint64_t value)
 {
 	__asm__ volatile("movq %0, %%cr0" : : "r"(value) : "memory");
+}
+
+static inline void cpu_clear_task_switched(void)
+{
+	__asm__ volatile("clts");
 }
 
 static inline uint64_t cpu_read_cr2(void)

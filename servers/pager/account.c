@@ -62,6 +62,7 @@ void account_wait(struct space *space, uint64_t token)
 	space->waiting = token;
 	space->waits_for_memory = true;
 	waiting_count++;
+	job_work_left = true;
 }
 
 /* See the header. */

@@ -35,18 +35,6 @@ static struct {
 	bool is_message;
 } cure;
 
-/* See the header. */
-uint64_t fault_leaf_bits(const struct region *region)
-{
-	uint64_t bits = PTE_P;
-
-	if (region->protection & REGION_RIGHTS)
-		bits |= PTE_U;
-	if (!(region->protection & MAP_EXEC))
-		bits |= PTE_NX;
-	return bits;
-}
-
 /* Any right at all lets the hardware read. */
 static bool region_allows(const struct region *region, uint32_t access)
 {
@@ -77,9 +65,9 @@ static struct leaf leaf_of(const struct path *path)
 	};
 }
 
-static inline void set_leaf(const struct leaf *leaf, uint64_t entry)
+static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
 {
-	mmu_add(op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry);
+	return (struct op){op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry};
 }
 
 static inline void add_resident(struct space *space, uint64_t pages)
@@ -88,28 +76,30 @@ static inline void add_resident(struct space *space, uint64_t pages)
 	cure.resident += pages;
 }
 
-static inline void put_cleared(struct space *space, const struct leaf *leaf, const struct region *region)
+/* The following write one or two operations and return how many. */
+
+static inline uint32_t put_cleared(struct space *space, const struct leaf *leaf, const struct region *region,
+				   struct op *ops)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
-	mmu_add(op_head(OP_ZERO, 0, frame, 0, 1), 0, 0);
-	set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	ops[0] = (struct op){op_head(OP_ZERO, 0, frame, 0, 1), 0, 0};
+	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_zero++;
-	pager_counters.frames_zeroed++;
 	space->counters.faults_zero++;
+	return 2;
 }
 
-static inline void put_copy(struct space *space, const struct leaf *leaf, const struct region *region,
-			    pfn_t source)
+static inline uint32_t put_copy(struct space *space, const struct leaf *leaf, const struct region *region,
+				pfn_t source, struct op *ops)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
-	mmu_add(op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0);
-	set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
+	ops[0] = (struct op){op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0};
+	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_copy++;
-	pager_counters.frames_copied++;
 	space->counters.faults_copy++;
-	space->counters.frames_copied++;
+	return 2;
 }
 
 static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
@@ -120,24 +110,35 @@ static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
 }
 
 /* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in its place. */
-static inline void write_present(struct space *space, const struct leaf *leaf, const struct region *region)
+static inline uint32_t write_present(struct space *space, const struct leaf *leaf, const struct region *region,
+				     struct op *ops)
 {
 	pfn_t frame = pte_pfn(leaf->entry);
 
 	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
-		if (frame == mmu_zero_frame) {
-			put_cleared(space, leaf, region);
-			return;
-		}
-		if (!is_sole_owner(leaf, frame)) {
-			put_copy(space, leaf, region, frame);
-			return;
-		}
+		if (frame == mmu_zero_frame)
+			return put_cleared(space, leaf, region, ops);
+		if (!is_sole_owner(leaf, frame))
+			return put_copy(space, leaf, region, frame, ops);
 	}
-	if ((leaf->entry & (PTE_W | PTE_U)) != (PTE_W | PTE_U))
-		set_leaf(leaf, (leaf->entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
 	pager_counters.faults_reuse++;
 	space->counters.faults_reuse++;
+	if ((leaf->entry & (PTE_W | PTE_U)) == (PTE_W | PTE_U))
+		return 0; /* W in an upper level was all that lacked */
+	ops[0] = set_leaf(leaf, (leaf->entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
+	return 1;
+}
+
+/* Put the operations behind those that are collected. */
+static inline struct op *next_ops(void)
+{
+	return &mmu_ops[mmu_count];
+}
+
+static void add_leaf(const struct leaf *leaf, uint64_t entry)
+{
+	*next_ops() = set_leaf(leaf, entry);
+	mmu_count++;
 }
 
 /* ---- an empty leaf ---- */
@@ -152,9 +153,9 @@ static uint32_t resolve_zeroes(struct space *space, uint32_t access, struct path
 	leaf = leaf_of(path);
 	add_resident(space, 1);
 	if (write) {
-		put_cleared(space, &leaf, region);
+		mmu_count += put_cleared(space, &leaf, region, next_ops());
 	} else {
-		set_leaf(&leaf, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
+		add_leaf(&leaf, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
 		pager_counters.faults_zero_read++;
 	}
 	return REASON_NONE;
@@ -171,7 +172,7 @@ static uint32_t resolve_shared(struct space *space, uint32_t access, struct path
 	path_own(space, path, access & FAULT_WRITE);
 	leaf = leaf_of(path);
 	add_resident(space, 1);
-	set_leaf(&leaf, pte_make(frame, bits));
+	add_leaf(&leaf, pte_make(frame, bits));
 	pager_counters.faults_file++;
 	space->counters.faults_file++;
 	return REASON_NONE;
@@ -252,7 +253,7 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 		path_own(space, path, true);
 		leaf = leaf_of(path);
 		add_resident(space, 1);
-		put_copy(space, &leaf, region, frame);
+		mmu_count += put_copy(space, &leaf, region, frame, next_ops());
 	} else if (window_fill(&window, path, region, object)) {
 		cure.live = path->table[1] != 0 ? mmu_frame(path->table[1])->live : 0;
 		path_own(space, path, false);
@@ -262,7 +263,7 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 		path_own(space, path, false);
 		leaf = leaf_of(path);
 		add_resident(space, 1);
-		set_leaf(&leaf, pte_make(frame, fault_leaf_bits(region)));
+		add_leaf(&leaf, pte_make(frame, fault_leaf_bits(region)));
 	}
 	return REASON_NONE;
 }
@@ -305,7 +306,7 @@ static uint32_t resolve_write(struct space *space, struct path *path, const stru
 
 	path_own(space, path, true);
 	leaf = leaf_of(path);
-	write_present(space, &leaf, region);
+	mmu_count += write_present(space, &leaf, region, next_ops());
 	return REASON_NONE;
 }
 
@@ -319,7 +320,7 @@ static uint32_t resolve_rights(struct space *space, struct path *path, const str
 	leaf = leaf_of(path);
 	entry = (leaf.entry & ~PTE_NX) | fault_leaf_bits(region);
 	if (entry != leaf.entry)
-		set_leaf(&leaf, entry);
+		add_leaf(&leaf, entry);
 	pager_counters.faults_reuse++;
 	space->counters.faults_reuse++;
 	return REASON_NONE;
@@ -404,37 +405,31 @@ static inline void cure_begin(struct space *space)
 }
 
 /* See the header. */
-bool fault_resolve_short(struct space *space, uint64_t address, uint32_t access, const uint64_t *entries)
+uint32_t fault_resolve_short(struct space *space, uint64_t *words)
 {
+	const uint64_t own = PTE_P | PTE_W | PTE_U, *entries = &words[3];
 	const struct region *region = &space->last;
-	const uint64_t own = PTE_P | PTE_W | PTE_U;
-	uint64_t upper = own;
+	uint64_t address = words[0], upper = own;
 	struct leaf leaf;
 
 	if (address - region->start >= region->end - region->start ||
-	    (access & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
+	    (words[1] & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
 	    (region->protection & (MAP_WRITE | MAP_SHARED)) != MAP_WRITE)
-		return false;
-	for (uint32_t level = mmu_levels; level > 1; level--) {
-		leaf.entry = *entries++;
-		upper &= leaf.entry;
-	}
-	if (upper != own || !frame_pool_has(1))
-		return false;
-	leaf.table = pte_pfn(leaf.entry);
-	leaf.index = level_index(address, 1);
-	leaf.entry = *entries;
-	leaf.is_split = false;
-	if (leaf.entry == 0 && region->object != 0)
-		return false;
+		return FAULT_NOT_SHORT;
+	for (uint32_t i = 0; i < LAYOUT_LEVELS - 1; i++)
+		upper &= entries[i];
+	leaf = (struct leaf){
+		.table = pte_pfn(entries[LAYOUT_LEVELS - 2]),
+		.index = level_index(address, 1),
+		.entry = entries[LAYOUT_LEVELS - 1],
+	};
+	if (upper != own || (leaf.entry == 0 && region->object != 0) || !frame_pool_has(1))
+		return FAULT_NOT_SHORT;
 	cure_begin(space);
-	if (leaf.entry != 0) {
-		write_present(space, &leaf, region);
-	} else {
-		add_resident(space, 1);
-		put_cleared(space, &leaf, region);
-	}
-	return true;
+	if (leaf.entry != 0)
+		return write_present(space, &leaf, region, (struct op *)(void *)words);
+	add_resident(space, 1);
+	return put_cleared(space, &leaf, region, (struct op *)(void *)words);
 }
 
 /* See the header. */
@@ -494,7 +489,7 @@ uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path
 	space->message = frame_pool_take(KIND_MESSAGE);
 	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
 	leaf = leaf_of(path);
-	set_leaf(&leaf, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
+	add_leaf(&leaf, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
 	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, THREAD_FIELD_MESSAGE, 0), space->message, 0);
 	pager_counters.faults_message_page++;
 	return REASON_NONE;

@@ -17,9 +17,12 @@
 
 /*
  * The cures that are wanted most, in few instructions: a write to private memory, in the region of the
- * fault before, below tables that all have W and so are the space's own.  False: ask fault_resolve().
+ * fault before, below tables that all have W and so are the space's own.  `words` are those of the
+ * message; the operations, at most two, take their place.  Returns their number, or NOT_SHORT: ask
+ * fault_resolve().
  */
-bool fault_resolve_short(struct space *space, uint64_t address, uint32_t access, const uint64_t *entries);
+#define FAULT_NOT_SHORT 3u
+uint32_t fault_resolve_short(struct space *space, uint64_t *words);
 
 /*
  * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why there
@@ -40,6 +43,15 @@ uint32_t fault_explain(struct space *space, uint64_t address, struct region *nea
 MUST_CHECK status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn_t *frame);
 
 /* Entry bits for a page of this region; W is for the caller to add. */
-uint64_t fault_leaf_bits(const struct region *region);
+static inline uint64_t fault_leaf_bits(const struct region *region)
+{
+	uint64_t bits = PTE_P;
+
+	if (region->protection & REGION_RIGHTS)
+		bits |= PTE_U;
+	if (!(region->protection & MAP_EXEC))
+		bits |= PTE_NX;
+	return bits;
+}
 
 #endif

@@ -15,16 +15,11 @@
 #define RESERVE_SERVER_LEAST 64u
 #define RESERVE_SHARE 64u       /* one frame in so many is kept for servers */
 #define RETYPE_FRAMES 512u      /* by one operation */
-#define TAKEN_MAX 64u
 
 struct frame_pool frame_pool;
 enum frame_class frame_pool_class = FRAMES_PAGER;
 
-/* Frames taken by the undertaking at work. */
-static struct {
-	uint32_t count;
-	pfn_t frames[TAKEN_MAX];
-} taken;
+struct frames_taken frames_taken;
 
 /* The next frame of the boot structure, while there are no words for frames. */
 static struct {
@@ -33,10 +28,12 @@ static struct {
 	uint64_t wanted_reserve;
 } cursor;
 
-static pfn_t cursor_next(void)
+/* See the header. */
+pfn_t frame_pool_take_first(void)
 {
 	const struct pager_boot_range *range = &cursor.boot->ranges[cursor.range];
 
+	frame_pool.free--;
 	while (cursor.index >= range->count) {
 		cursor.index = 0;
 		range = &cursor.boot->ranges[++cursor.range];
@@ -132,22 +129,6 @@ bool frame_pool_must_fail(void)
 }
 
 /* See the header. */
-pfn_t frame_pool_take(enum frame_kind kind)
-{
-	pfn_t pfn = frame_pool.first;
-	struct frame_info *info = &frame_pool.info[pfn];
-
-	frame_pool.free--;
-	if (__builtin_expect(!frame_pool.info, 0))
-		return cursor_next();
-	frame_pool.first = info->next;
-	info->kind = (uint8_t)kind;
-	if (taken.count < TAKEN_MAX)
-		taken.frames[taken.count++] = pfn;
-	return pfn;
-}
-
-/* See the header. */
 void frame_pool_put(pfn_t pfn)
 {
 	struct frame_info *info = &frame_pool.info[pfn];
@@ -162,16 +143,10 @@ void frame_pool_put(pfn_t pfn)
 }
 
 /* See the header. */
-void frame_pool_begin(void)
-{
-	taken.count = 0;
-}
-
-/* See the header. */
 void frame_pool_undo(void)
 {
-	for (uint32_t i = 0; i < taken.count; i++) {
-		pfn_t pfn = taken.frames[i];
+	for (uint32_t i = 0; i < frames_taken.count; i++) {
+		pfn_t pfn = frames_taken.frames[i];
 		const struct frame *frame = mmu_frame(pfn);
 
 		if (frame->refs != 0 || frame->holds != 0 || frame_kind(pfn) == KIND_FREE)
@@ -183,7 +158,7 @@ void frame_pool_undo(void)
 		}
 		frame_pool_put(pfn);
 	}
-	taken.count = 0;
+	frames_taken.count = 0;
 }
 
 /* See the header. */

@@ -82,8 +82,30 @@ MUST_CHECK static inline bool frame_pool_has(uint64_t count)
 	return frame_pool.free >= count + frame_pool.reserve[frame_pool_class];
 }
 
+/* Frames taken by the undertaking at work. */
+#define FRAMES_TAKEN_MAX 64u
+struct frames_taken {
+	uint32_t count;
+	pfn_t frames[FRAMES_TAKEN_MAX];
+};
+extern struct frames_taken frames_taken;
+
 /* A free frame becomes one of this kind.  Must have been asked for. */
-pfn_t frame_pool_take(enum frame_kind kind);
+static inline pfn_t frame_pool_take(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.first;
+	struct frame_info *info = &frame_pool.info[pfn];
+
+	frame_pool.free--;
+	frame_pool.first = info->next;
+	info->kind = (uint8_t)kind;
+	if (__builtin_expect(frames_taken.count < FRAMES_TAKEN_MAX, 1))
+		frames_taken.frames[frames_taken.count++] = pfn;
+	return pfn;
+}
+
+/* The same while the pager starts and has no words for frames yet. */
+pfn_t frame_pool_take_first(void);
 
 /* Another kind for a frame that is in use. */
 static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
@@ -95,7 +117,10 @@ static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
 void frame_pool_put(pfn_t pfn);
 
 /* Frames taken from here on belong to one undertaking. */
-void frame_pool_begin(void);
+static inline void frame_pool_begin(void)
+{
+	frames_taken.count = 0;
+}
 
 /* The operations were refused: take back the frames that are not in use after all. */
 void frame_pool_undo(void);

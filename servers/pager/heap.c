@@ -52,7 +52,7 @@ static uint64_t frames_needed(uint64_t bytes)
 /* A frame of this type for the pager; the operations that make it so are collected. */
 static pfn_t take_as(frame_type_t type)
 {
-	pfn_t pfn = frame_pool_take(KIND_OWN);
+	pfn_t pfn = frame_pool.info ? frame_pool_take(KIND_OWN) : frame_pool_take_first();
 
 	if (mmu_frame(pfn)->type == FRAME_FREE) /* while the pager starts */
 		mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);

@@ -28,9 +28,11 @@ static struct {
 } settlers;
 
 static bool regions_left; /* released region maps wait to be taken apart */
+bool job_work_left;
 
 static void queue_append(struct space *space)
 {
+	job_work_left = true;
 	space->job_next = 0;
 	if (jobs.count++ == 0)
 		jobs.first = space;
@@ -71,7 +73,7 @@ static status_t step_unmap(struct space *space, bool *done)
 	if (status != ST_OK || job->cursor < job->end)
 		return status;
 	region_map_release(&job->removed);
-	regions_left = true;
+	regions_left = job_work_left = true;
 	if (job->populate) {
 		job->kind = JOB_POPULATE;
 		job->cursor = job->start;
@@ -154,7 +156,7 @@ static enum slice job_slice(struct space *space, status_t *status)
 		if (!done && *status == ST_OK)
 			continue;
 		if (kind == JOB_TEARDOWN)
-			regions_left = true;
+			regions_left = job_work_left = true;
 		space->job.kind = JOB_NONE;
 		return SLICE_ENDED;
 	}
@@ -195,16 +197,9 @@ void job_drop(struct space *space)
 	queue_remove(space);
 	space->job.kind = JOB_NONE;
 	region_map_release(&job.removed);
-	regions_left = true;
+	regions_left = job_work_left = true;
 	if (job.token != 0)
 		mmu_answer(job.token, ST_NOT_FOUND, 0, 0);
-}
-
-/* See the header. */
-bool job_pending(void)
-{
-	return jobs.count != 0 || regions_left || tables_orphans_left() || settlers.count != 0 ||
-	       account_is_waiting();
 }
 
 static void run_space_slice(void)
@@ -242,6 +237,7 @@ void job_run_slice(void)
 	account_retry();
 	if (jobs.count != 0 || regions_left || tables_orphans_left())
 		return;
+	job_work_left = false;
 	if (account_is_waiting())
 		account_relieve();
 	else
@@ -272,6 +268,7 @@ status_t job_settle(uint64_t token)
 	if (settlers.count == SETTLERS_MAX)
 		return ST_LIMIT;
 	settlers.tokens[settlers.count++] = token;
+	job_work_left = true;
 	return ST_OK;
 }
 

@@ -47,8 +47,14 @@ bool job_begin(struct space *space, status_t *status);
 /* Give up the job of a space; whoever waits for it is answered NOT_FOUND. */
 void job_drop(struct space *space);
 
+/* Set by whoever leaves work behind; cleared when a slice finds nothing more. */
+extern bool job_work_left;
+
 /* Is there anything to be done between messages? */
-bool job_pending(void);
+static inline bool job_pending(void)
+{
+	return job_work_left;
+}
 
 /* Do one slice. */
 void job_run_slice(void);

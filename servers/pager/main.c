@@ -50,16 +50,15 @@ static _Noreturn void serve(void)
 	uint32_t messages = 0;
 
 	for (;;) {
-		if (__builtin_expect(!job_pending(), 1)) {
-			kind = exchange(&message, kind, RR_RECEIVE);
-		} else if (++messages % MESSAGES_PER_SLICE != 0) {
-			kind = exchange(&message, kind, RR_RECEIVE | RR_NONBLOCK);
-		} else {
-			/* Messages keep coming: let the work go on before the next one. */
-			while (kind != REPLY_NONE)
-				kind = exchange(&message, kind, 0);
+		uint64_t flags = RR_RECEIVE;
+
+		if (__builtin_expect(job_pending(), 0))
+			flags = ++messages % MESSAGES_PER_SLICE != 0 ? RR_RECEIVE | RR_NONBLOCK : 0;
+		if (__builtin_expect(flags != 0, 1) || kind != REPLY_NONE)
+			kind = exchange(&message, kind, flags);
+		/* Messages keep coming: let the work go on before the next one. */
+		if (__builtin_expect(flags == 0, 0) && kind == REPLY_NONE)
 			job_run_slice();
-		}
 	}
 }
 

@@ -34,6 +34,7 @@ status_t request_space_stat(struct request *request)
 	const struct space *space = request->space;
 	struct pager_space_stat answer = space->counters;
 
+	answer.frames_copied = answer.faults_copy;
 	answer.regions = region_map_totals(space->regions).count;
 	answer.committed = space->committed;
 	answer.limit = space->limit;

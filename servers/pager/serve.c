@@ -24,25 +24,29 @@ static enum reply_kind reply_plain(struct message *message, uint32_t label, uint
 	return REPLY_PLAIN;
 }
 
+/* The reply carries `count` operations, up to two of them in the words. */
+static inline enum reply_kind reply_with_ops(struct message *message, uint64_t count)
+{
+	message->tag = tag_make(FAULT_RESUME, 0) | count << TAG_OPS_SHIFT;
+	return count != 0 ? REPLY_CURE : REPLY_PLAIN;
+}
+
 /* The reply carries the operations collected. */
 static enum reply_kind reply_with_cure(struct message *message)
 {
-	uint64_t count = mmu_count;
+	enum reply_kind kind = reply_with_ops(message, mmu_count);
 
-	message->tag = tag_make(FAULT_RESUME, 0) | count << TAG_OPS_SHIFT;
-	if (count > OPS_IN_REGISTERS) {
+	if (mmu_count > OPS_IN_REGISTERS) {
 		message->tag |= TAG_OPS_IN_PAGE;
-		return REPLY_CURE;
+		return kind;
 	}
-	if (count == 0)
-		return REPLY_PLAIN;
 	message->w[0] = mmu_ops[0].head;
 	message->w[1] = mmu_ops[0].a;
 	message->w[2] = mmu_ops[0].b;
 	message->w[3] = mmu_ops[1].head;
 	message->w[4] = mmu_ops[1].a;
 	message->w[5] = mmu_ops[1].b;
-	return REPLY_CURE;
+	return kind;
 }
 
 static enum reply_kind refuse_fault(struct space *space, struct message *message, uint32_t reason,
@@ -61,12 +65,32 @@ static enum reply_kind postpone_fault(struct space *space, uint64_t token)
 	return REPLY_NONE;
 }
 
-static enum reply_kind handle_fault(struct message *message)
+/* What the short path leaves. */
+static __attribute__((noinline)) enum reply_kind handle_long_fault(struct space *space, struct message *message)
 {
-	struct space *space = space_find(message->badge);
 	uint32_t access = (uint32_t)message->w[1], reason;
 	uint64_t region_start = 0;
 	struct path path;
+
+	path_from_entries(&path, space, message->w[0], &message->w[3]);
+	if (access & FAULT_RESERVED)
+		reason = REASON_MALFORMED;
+	else if (message->w[0] >> SLOT_SHIFT == LAYOUT_MESSAGE >> SLOT_SHIFT)
+		reason = fault_resolve_message(space, access, &path);
+	else
+		reason = fault_resolve(space, access, &path, &region_start);
+	if (reason == REASON_NONE)
+		return reply_with_cure(message);
+	if (reason != FAULT_WAITS)
+		return refuse_fault(space, message, reason, region_start);
+	account_wait(space, message->token);
+	return REPLY_NONE;
+}
+
+static inline enum reply_kind handle_fault(struct message *message)
+{
+	struct space *space = space_find(message->badge);
+	uint32_t count;
 
 	if (__builtin_expect(!space, 0))
 		return reply_plain(message, FAULT_REFUSE, REASON_NO_REGION, 0);
@@ -75,26 +99,15 @@ static enum reply_kind handle_fault(struct message *message)
 	pager_counters.faults++;
 	space->counters.faults++;
 	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
-	if (__builtin_expect(fault_resolve_short(space, message->w[0], access, &message->w[3]), 1))
-		return reply_with_cure(message);
-	path_from_entries(&path, space, message->w[0], &message->w[3]);
-	if (__builtin_expect(access & FAULT_RESERVED, 0))
-		reason = REASON_MALFORMED;
-	else if (__builtin_expect(message->w[0] >> SLOT_SHIFT == LAYOUT_MESSAGE >> SLOT_SHIFT, 0))
-		reason = fault_resolve_message(space, access, &path);
-	else
-		reason = fault_resolve(space, access, &path, &region_start);
-	if (__builtin_expect(reason == REASON_NONE, 1))
-		return reply_with_cure(message);
-	if (reason != FAULT_WAITS)
-		return refuse_fault(space, message, reason, region_start);
-	account_wait(space, message->token);
-	return REPLY_NONE;
+	count = fault_resolve_short(space, message->w);
+	if (__builtin_expect(count == FAULT_NOT_SHORT, 0))
+		return handle_long_fault(space, message);
+	return reply_with_ops(message, count);
 }
 
 /* ---- requests ---- */
 
-static enum reply_kind handle_request(struct message *message)
+static __attribute__((noinline)) enum reply_kind handle_request(struct message *message)
 {
 	struct request request = {
 		.label = TAG_LABEL(message->tag),
@@ -123,15 +136,17 @@ static enum reply_kind handle_request(struct message *message)
 /* See the header. */
 enum reply_kind serve_message(struct message *message)
 {
+	uint64_t kind = message->tag & TAG_KERNEL_BITS;
+
 	pager_counters.messages++;
-	if (__builtin_expect((message->tag & TAG_KERNEL_BITS) == TAG_KERNEL, 1)) {
-		if (TAG_LABEL(message->tag) == LABEL_FAULT)
+	if (__builtin_expect(kind == TAG_KERNEL, 1)) {
+		if (__builtin_expect(TAG_LABEL(message->tag) == LABEL_FAULT, 1))
 			return handle_fault(message);
 		return reply_plain(message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
 	}
-	if (message->tag & TAG_NOTIFICATION)
+	if (kind & TAG_NOTIFICATION)
 		return REPLY_NONE;
-	if (message->tag & TAG_CANCEL)
+	if (kind & TAG_CANCEL)
 		return job_cancel(message->token) ? reply_plain(message, ST_INTERRUPTED, 0, 0) : REPLY_NONE;
 	return handle_request(message);
 }
@@ -143,7 +158,7 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 {
 	uint32_t count = TAG_OPS(message->tag);
 
-	if (status == ST_MORE) {
+	if (status == ST_MORE && message->tag & TAG_OPS_IN_PAGE) {
 		mmu_count = count;
 		mmu_resume((uint32_t)message->w[0], (uint32_t)message->w[1]);
 		status = tables_run();

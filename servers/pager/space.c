@@ -12,7 +12,7 @@
 
 #include <faultline/slots.h>
 
-static struct slab spaces;
+struct slab space_slab;
 static struct space *space_last;
 struct space *space_first;
 uint64_t space_count;
@@ -25,19 +25,7 @@ status_t space_start(void)
 	space_count = 0;
 	for (uint32_t slot = 0; slot <= SLOT_INIT; slot++)
 		space_templates[slot] = (struct space_template){0};
-	return slab_init(&spaces, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
-}
-
-/* See the header. */
-struct space *space_find(uint64_t id)
-{
-	uint64_t index = id & (SPACES_MAX - 1);
-	struct space *space;
-
-	if (id == 0 || index >= spaces.fresh)
-		return 0;
-	space = slab_at(&spaces, index);
-	return space->id == id ? space : 0;
+	return slab_init(&space_slab, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
 }
 
 /* See the header. */
@@ -50,7 +38,7 @@ void space_regions_changed(struct space *space)
 /* See the header. */
 status_t space_reserve(void)
 {
-	return slab_reserve(&spaces, 1);
+	return slab_reserve(&space_slab, 1);
 }
 
 static void list_append(struct space *space)
@@ -81,8 +69,8 @@ static void list_remove(struct space *space)
 /* See the header. */
 struct space *space_take(uint32_t class, uint64_t badge)
 {
-	struct space *space = slab_take(&spaces);
-	uint32_t index = (uint32_t)slab_index(&spaces, space);
+	struct space *space = slab_take(&space_slab);
+	uint32_t index = (uint32_t)slab_index(&space_slab, space);
 	/* Fresh memory is zero; generation 0 is left out, so that no id is 0. */
 	uint32_t generation = space->generation % (SPACE_GENERATIONS - 1) + 1;
 
@@ -104,7 +92,7 @@ void space_give(struct space *space)
 	list_remove(space);
 	space->id = 0;
 	space->state = SPACE_FREE;
-	slab_give(&spaces, space);
+	slab_give(&space_slab, space);
 }
 
 /* See the header. */

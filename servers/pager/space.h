@@ -64,8 +64,18 @@ extern uint64_t space_count;
 /* Once, before all. */
 MUST_CHECK status_t space_start(void);
 
+extern struct slab space_slab;
+
 /* The space with this id that is not dying, or NULL. */
-struct space *space_find(uint64_t id);
+static inline struct space *space_find(uint64_t id)
+{
+	uint64_t index = id & (SPACES_MAX - 1);
+	struct space *space = (struct space *)(void *)space_slab.base + index;
+
+	if (__builtin_expect(id == 0 || index >= space_slab.fresh, 0))
+		return 0;
+	return space->id == id ? space : 0;
+}
 
 /* The region that holds the address, or NULL.  Good until the next change of any map. */
 static inline const struct region *space_region(struct space *space, uint64_t address)

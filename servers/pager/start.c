@@ -36,7 +36,7 @@ status_t pager_start(const struct pager_boot *boot)
 {
 	status_t status;
 
-	if (boot->magic != PAGER_BOOT_MAGIC || boot->levels != mmu_levels)
+	if (boot->magic != PAGER_BOOT_MAGIC || boot->levels != mmu_levels || mmu_levels != LAYOUT_LEVELS)
 		return ST_BAD_FORMAT;
 	pager_settings = *boot;
 	pager_counters = (struct pager_stat){0};

@@ -12,6 +12,8 @@
 void stat_fill(struct pager_stat *answer)
 {
 	*answer = pager_counters;
+	answer->frames_copied = pager_counters.faults_copy;
+	answer->frames_zeroed += pager_counters.faults_zero;
 	answer->frames_total = frame_pool.total;
 	answer->frames_free = frame_pool.free;
 	answer->frames_reserve = frame_pool.reserve[FRAMES_PROGRAM];

@@ -52,6 +52,7 @@ void tables_collect(const uint64_t *results, uint32_t count)
 /* See the header. */
 void tables_orphan(pfn_t pfn)
 {
+	job_work_left = true;
 	frame_pool_set_kind(pfn, KIND_ORPHAN);
 	frame_pool.info[pfn].next = 0;
 	if (orphans.count++ == 0)

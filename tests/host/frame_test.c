@@ -367,7 +367,8 @@ static void test_transfer_waits_for_a_flush_and_forgets_flags(void)
 
 static void test_lent_frames_can_be_mapped_by_the_borrower(void)
 {
-	uint16_t lender = POOL_ROOT, borrower = child_pool(POOL_ROOT);
+	uint16_t lender = POOL_ROOT, borrower = child_pool(POOL_ROOT),
+		 stranger = child_pool(lender);
 	uint64_t head = op_head(OP_SET, 0, MORE_FIRST, 0, 0), entry = page(0);
 
 	CHECK_EQUAL(give(borrower, MORE_FIRST, 1), ST_OK);
@@ -381,6 +382,11 @@ static void test_lent_frames_can_be_mapped_by_the_borrower(void)
 	CHECK_EQUAL(sim_op(borrower, op_head(OP_RETYPE, 0, DATA_FIRST, 0, 1), FRAME_FREE, 0),
 		ST_BAD_FRAME);
 	CHECK_EQUAL(sim_op(borrower, head, 0, entry), ST_OK);
+	CHECK_EQUAL(give(stranger, MORE_FIRST + 1, 1), ST_OK);
+	CHECK_EQUAL(
+		sim_op(stranger, op_head(OP_RETYPE, 0, MORE_FIRST + 1, 0, 1), FRAME_L1, 0), ST_OK);
+	CHECK_EQUAL(
+		sim_op(stranger, op_head(OP_SET, 0, MORE_FIRST + 1, 0, 0), entry, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op(OP_LEND, DATA_FIRST, 0, 0), ST_OK);
 	CHECK_EQUAL(data(0)->holds, 0);
 	CHECK_EQUAL(sim_op(borrower, head, entry, 0), ST_BAD_FRAME);

@@ -60,18 +60,34 @@ struct translation {
 	uint64_t rights; /* PTE_W, PTE_NX as ANDed and ORed over the levels */
 };
 static struct translation cache[CACHE_SLOTS];
+/* The same for leaf tables: page is the number of the 2 MiB, frame that of the table. */
+static struct translation table_cache[CACHE_SLOTS];
 static struct sim_flushes seen;
 
-static struct translation *cache_slot(pfn_t top, uint64_t page)
+static struct translation *cache_slot(struct translation *slots, pfn_t top, uint64_t page)
 {
-	return &cache[(page * 31 + top * 7919u) % CACHE_SLOTS];
+	return &slots[(page * 31 + top * 7919u) % CACHE_SLOTS];
+}
+
+static bool slot_holds(const struct translation *slot, pfn_t top, uint64_t page)
+{
+	return slot->page == page && slot->top == top;
 }
 
 static void cache_drop_top(pfn_t top)
 {
-	for (uint32_t i = 0; i < CACHE_SLOTS; i++)
+	for (uint32_t i = 0; i < CACHE_SLOTS; i++) {
 		if (cache[i].top == top)
 			cache[i].page = 0;
+		if (table_cache[i].top == top)
+			table_cache[i].page = 0;
+	}
+}
+
+static void cache_drop_all(void)
+{
+	memset(cache, 0, sizeof(cache));
+	memset(table_cache, 0, sizeof(table_cache));
 }
 
 static pfn_t top_of_kernel_space(const void *kernel_space)
@@ -84,7 +100,7 @@ static pfn_t top_of_kernel_space(const void *kernel_space)
 static void cache_follow(void)
 {
 	if (sim_flushes.everything != seen.everything)
-		memset(cache, 0, sizeof(cache));
+		cache_drop_all();
 	else if (sim_flushes.space != seen.space)
 		cache_drop_top(top_of_kernel_space(sim_flushes.last_space));
 	seen = sim_flushes;
@@ -219,7 +235,7 @@ void machine_start(uint32_t frames)
 	status_t status;
 
 	sim_start(frames);
-	memset(cache, 0, sizeof(cache));
+	cache_drop_all();
 	seen = sim_flushes;
 	machine_clear_heap();
 	memset(handle_rights, 0, sizeof(handle_rights));
@@ -363,29 +379,61 @@ static bool translation_allows(const struct translation *found, uint32_t access)
 	return true;
 }
 
-/* A word through the cache, or by a walk that fills it; NULL and the error code if refused. */
-static uint64_t *translate(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
+static void slot_set(struct translation *slot, pfn_t top, uint64_t page, pfn_t frame, uint64_t rights)
 {
-	uint64_t page = (address >> 12) + 1;
-	struct translation *slot = cache_slot(top, page);
+	*slot = (struct translation){.top = top, .page = page, .frame = frame, .rights = rights};
+}
+
+/* The walk from a leaf table that the processor remembers, or from the top. */
+static uint8_t *walk(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
+{
+	uint64_t span = (address >> 21) + 1;
+	struct translation *slot = cache_slot(table_cache, top, span);
+	uint64_t words[8], upper = PTE_W;
 	uint8_t *byte;
 
-	if (slot->page == page && slot->top == top && translation_allows(slot, access))
+	if (slot_holds(slot, top, span) && (!(access & FAULT_WRITE) || slot->rights & PTE_W)) {
+		const uint64_t *table = (const uint64_t *)(const void *)sim_ram[slot->frame];
+		uint64_t entry = table[(address >> 12) & 511];
+		bool allows = (entry & (PTE_P | PTE_U)) == (PTE_P | PTE_U) &&
+			      (!(access & FAULT_WRITE) || entry & PTE_W) &&
+			      (!(access & FAULT_FETCH) || !(entry & PTE_NX));
+
+		if (allows)
+			return &sim_ram[pte_pfn(entry)][address & 4095];
+	}
+	slot->page = 0;
+	byte = sim_access(top, address, access, error);
+	if (byte) {
+		sim_fault_words(top, address, access, 0, words);
+		for (uint32_t i = 0; i < LAYOUT_LEVELS - 1; i++)
+			upper &= words[3 + i];
+		slot_set(slot, top, span, pte_pfn(words[3 + LAYOUT_LEVELS - 2]), upper);
+	}
+	return byte;
+}
+
+/* A word through the cache, or by a walk that fills it; NULL and the error code if refused.  A fault drops
+   what the processor remembers of this address, also of the tables above it, and nothing else. */
+static uint64_t *translate(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
+{
+	uint64_t page = (address >> 12) + 1, rights = PTE_NX;
+	struct translation *slot = cache_slot(cache, top, page);
+	uint8_t *byte;
+
+	if (slot_holds(slot, top, page) && translation_allows(slot, access))
 		return (uint64_t *)(void *)&sim_ram[slot->frame][address & 4088];
-	byte = sim_access(top, address & ~7ull, access, error);
+	byte = walk(top, address & ~7ull, access, error);
 	if (!byte) {
-		if (slot->page == page && slot->top == top)
-			slot->page = 0; /* the fault drops it */
+		if (slot_holds(slot, top, page))
+			slot->page = 0;
 		return 0;
 	}
-	slot->top = top;
-	slot->page = page;
-	slot->frame = (pfn_t)((size_t)(byte - sim_ram[0]) >> 12);
-	slot->rights = PTE_NX;
 	if (access & FAULT_WRITE)
-		slot->rights |= PTE_W;
+		rights |= PTE_W;
 	if (access & FAULT_FETCH)
-		slot->rights &= ~PTE_NX;
+		rights &= ~PTE_NX;
+	slot_set(slot, top, page, (pfn_t)((size_t)(byte - sim_ram[0]) >> 12), rights);
 	return (uint64_t *)(void *)byte;
 }
 

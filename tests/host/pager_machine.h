@@ -2,8 +2,8 @@
  * A machine for the pager's core on the host: the kernel's table code over simulated RAM (sim/),
  * threads that access memory, and a processor that forgets no translation by itself.
  *
- * Accesses go through a model of the processor's translation cache: an entry stays until it is flushed
- * (or its page faults), however long that takes.  So a flush that the pager leaves out is seen as a
+ * Accesses go through a model of the processor's caches of translations and of leaf tables: an entry stays
+ * until it is flushed (or its page faults), however long that takes.  So a flush that the pager leaves out is seen as a
  * wrong value.  Faults and requests reach the pager as messages, and its replies are carried out as the
  * kernel would, operations first.
  *

@@ -292,6 +292,7 @@ static void test_set_asks_for_room_before_it_drops(void)
 	CHECK_EQUAL(entries(L1)[0], page(0));
 	CHECK_EQUAL(with_room(1, head, page(1), page(0)), ST_OK);
 	CHECK_EQUAL(with_work(0, head, 0, page(1)), ST_MORE);
+	CHECK_EQUAL(with_work(0, head, page(2), page(1)), ST_MORE);
 }
 
 static void test_set_of_a_just_unmapped_frame_flushes_first(void)
@@ -967,6 +968,10 @@ static void test_walk_keeps_the_entries(void)
 	CHECK(walk.entry[2] == (link_to(L1) & ~PTE_W) && walk.entry[3] == 0x1230 &&
 		walk.entry[4] == 0);
 	CHECK_EQUAL(walk.refusing_level, 2);
+	entries(L2)[0] |= PTE_NX; /* not by any operation; hardware would heed it */
+	table_walk(TOP, 0x5000, FAULT_FETCH, &walk);
+	CHECK_EQUAL(walk.refusing_level, 2);
+	entries(L2)[0] &= ~PTE_NX;
 	table_walk(TOP, 1ull << 30, 0, &walk);
 	CHECK(walk.entry[0] == link_to(L3) && walk.entry[1] == 0 && walk.entry[2] == 0);
 }

@@ -110,7 +110,8 @@ FUNCTION wild_call
 	RESTORE_CALLEE
 	ret
 
-; void program_keeps_registers(uint64_t *result): all registers that `syscall` keeps, over CALL_YIELD.
+; void program_keeps_registers(uint64_t *result): all registers that `syscall` keeps, over
+; CALL_YIELD.
 ; result[0] = 1 when they were kept, 2 when not.
 FUNCTION program_keeps_registers
 	mov rbp, rdi
@@ -160,7 +161,8 @@ FUNCTION program_keeps_registers
 	STOP
 
 ; void program_vectors(uint64_t *count, uint64_t pattern): keeps the pattern in xmm0..15, MXCSR and
-; the x87 control word, and looks at them forever.  count[0] = turns, count[1] = turns that saw another value.
+; the x87 control word, and looks at them forever.  count[0] = turns, count[1] = turns that saw
+; another value.
 FUNCTION program_vectors
 	push rsi
 	mov eax, esi
@@ -308,7 +310,8 @@ FUNCTION program_gs_bases
 	inc qword [rdi]
 	jmp .turn
 
-; ---- exceptions: NAME is where the program starts, NAME_at the address that the message has to show ----
+; ---- exceptions: NAME is where the program starts, NAME_at the address that the message has to
+; show ----
 
 %macro EXCEPTION 1
 global %1
@@ -456,28 +459,28 @@ program_step_into_kernel_at:
 	STOP
 
 ; The far end: flags that a program may set, over kernel entries.  rdi = result:
-; result[0] = 1 when the direction flag and AC were still set after CALL_YIELD.
+; result[0] = 1 when direction, nested task and alignment flag were still set after CALL_YIELD.
 FUNCTION program_flags
 	pushfq
-	or qword [rsp], 0x40400
+	or qword [rsp], 0x44400
 	popfq
 	mov eax, 6
 	mov r12, rdi
 	syscall
 	pushfq
 	pop rax
-	and eax, 0x40400
+	and eax, 0x44400
 	xor ecx, ecx
-	cmp eax, 0x40400
+	cmp eax, 0x44400
 	sete cl
 	pushfq
-	and qword [rsp], ~0x40400
+	and qword [rsp], ~0x44400
 	popfq
 	mov [r12], rcx
 	STOP
 
-; An exception handler of a self-upcall: rdi = struct upcall.  Keeps the first five words and rip and
-; rsp of the registers in shared words (rsi of the program = where), then stops.
+; An exception handler of a self-upcall: rdi = struct upcall.  Keeps the first five words and rip
+; and rsp of the registers in shared words (rsi of the program = where), then stops.
 ; shared_page + 8 holds the address to write to.
 FUNCTION upcall_handler
 	mov rsi, [shared_page + 8]
@@ -497,8 +500,8 @@ FUNCTION upcall_handler
 	mov [rsi + 72], rax
 	STOP
 
-; Takes the upcall: rdi = entry, rsi = stack top, shared_page + 24 its argument; registers it, then an
-; invalid opcode with a known rbx.
+; Takes the upcall: rdi = entry, rsi = stack top, shared_page + 24 its argument; registers it,
+; then an invalid opcode with a known rbx.
 EXCEPTION program_takes_upcall
 	mov rdx, rsi
 	mov r10, [shared_page + 24]
@@ -530,10 +533,13 @@ FUNCTION blob_call_and_stop
 
 ; Code that is copied to the last bytes below the canonical hole, or elsewhere: no address in it.
 global blob_syscall
-global blob_syscall_end
+global blob_syscall_bytes
 blob_syscall:
 	syscall
-blob_syscall_end:
+.end:
+align 8
+blob_syscall_bytes:
+	dq blob_syscall.end - blob_syscall
 
 ; void program_read_fs(uint64_t *result): result[0] = the word at the FS base.
 FUNCTION program_read_fs
@@ -541,7 +547,8 @@ FUNCTION program_read_fs
 	mov [rdi], rax
 	STOP
 
-; void program_takes_vectors(uint64_t *result): result[0] = the low half of xmm7, which then changes.
+; void program_takes_vectors(uint64_t *result): result[0] = the low half of xmm7, which then
+; changes.
 FUNCTION program_takes_vectors
 	movq rax, xmm7
 	mov [rdi], rax
@@ -549,8 +556,9 @@ FUNCTION program_takes_vectors
 	movdqa xmm0, xmm7
 	STOP
 
-; void program_vectors_over_call(uint64_t *result, uint64_t pattern): sets xmm3 and, to the private page, the FS
-; base (whose first word becomes that address); calls handle 1; then, with n = word 0 of the answer,
+; void program_vectors_over_call(uint64_t *result, uint64_t pattern): sets xmm3 and, to the
+; private page, the FS base (whose first word becomes that address); calls handle 1; then, with n
+; = word 0 of the answer,
 ; result[n] = xmm3 and result[n + 2] = the word at the FS base.
 FUNCTION program_vectors_over_call
 	mov r14, rdi

@@ -52,14 +52,14 @@ void report(const char *format, ...)
 	va_start(arguments, format);
 	bytes = print_text_list(MESSAGE_PAGE, PAGE_SIZE, format, arguments);
 	va_end(arguments);
-	coverage_call(CALL_DEBUG, kernel_call(CALL_DEBUG, DEBUG_LOG, bytes, 0, 0, 0, 0, 0));
+	coverage_call(CALL_DEBUG, kernel_call(CALL_DEBUG, DEBUG_LOG, bytes, 0, 0, 0, 0, NULL));
 }
 
 /* ---- calls ---- */
 
 status_t call4(uint32_t number, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
 {
-	status_t status = kernel_call(number, a0, a1, a2, a3, a4, 0, 0);
+	status_t status = kernel_call(number, a0, a1, a2, a3, a4, 0, NULL);
 
 	coverage_call(number, status);
 	return status;
@@ -77,7 +77,7 @@ static struct info_boot information;
 
 const struct info_boot *boot_information(void)
 {
-	if (information.magic != INFO_MAGIC && call(CALL_INFO, INFO_BOOT, 0, 0, 0, 0) == ST_OK) {
+	if (information.magic != INFO_MAGIC && call(CALL_INFO, INFO_BOOT, 0, 0, 0, NULL) == ST_OK) {
 		information = *(const struct info_boot *)MESSAGE_PAGE;
 	}
 	return &information;
@@ -85,9 +85,9 @@ const struct info_boot *boot_information(void)
 
 struct info_counters counters_now(void)
 {
-	struct info_counters counters = {0};
+	struct info_counters counters = { 0 };
 
-	if (call(CALL_INFO, INFO_COUNTERS, 0, 0, 0, 0) == ST_OK) {
+	if (call(CALL_INFO, INFO_COUNTERS, 0, 0, 0, NULL) == ST_OK) {
 		counters = *(const struct info_counters *)MESSAGE_PAGE;
 	}
 	return counters;
@@ -110,7 +110,7 @@ void batch_begin(void)
 
 void batch_add(uint64_t head, uint64_t a, uint64_t b)
 {
-	batch_ops[batch_count++] = (struct op){head, a, b};
+	batch_ops[batch_count++] = (struct op){ head, a, b };
 }
 
 /* Which status each operation of the batch just run had.  (Lists of OP_FILL stand in the way of
@@ -167,23 +167,25 @@ status_t op_many(uint32_t op, pfn_t pfn, uint32_t index, uint32_t count, uint64_
 	return op_run(op_head(op, 0, pfn, index, count), a, b);
 }
 
-status_t op_flagged(uint32_t op, uint32_t flags, pfn_t pfn, uint32_t index, uint32_t count, uint64_t a, uint64_t b)
+status_t op_flagged(uint32_t op, uint32_t flags, pfn_t pfn, uint32_t index, uint32_t count,
+	uint64_t a, uint64_t b)
 {
 	return op_run(op_head(op, flags, pfn, index, count), a, b);
 }
 
-status_t op_fill(pfn_t table, uint32_t index, uint32_t n, uint64_t bits, uint64_t expected, const uint32_t *list)
+status_t op_fill(pfn_t table, uint32_t index, uint32_t n, uint64_t bits, uint64_t expected,
+	const uint32_t *list)
 {
 	batch_begin();
 	batch_add(op_head(OP_FILL, 0, table, index, n), bits, expected);
 	for (uint32_t i = 0; i < n; i += 6) {
-		uint32_t six[6] = {0};
+		uint32_t six[6] = { 0 };
 
 		for (uint32_t k = 0; k < 6 && i + k < n; k++) {
 			six[k] = list[i + k];
 		}
 		batch_add(six[0] | (uint64_t)six[1] << 32, six[2] | (uint64_t)six[3] << 32,
-			  six[4] | (uint64_t)six[5] << 32);
+			six[4] | (uint64_t)six[5] << 32);
 	}
 	return batch_end();
 }
@@ -199,13 +201,14 @@ uint64_t table_entry(pfn_t table, uint32_t index)
 
 /* ---- frames ---- */
 
-#define OWN_MAX 16384u
+#define OWN_MAX	  16384u
 #define POOLS_MAX 16u
 
-static uint32_t own_count;               /* frames in the ranges */
-static uint8_t own_taken[OWN_MAX];       /* by the running test */
-static uint32_t own_next;                /* where the search for an unused frame goes on */
-static uint16_t pools[POOLS_MAX];        /* made by the running test, parents first */
+static uint32_t own_count;			 /* frames in the ranges */
+enum { OWN_NOT_TAKEN, OWN_TAKEN, OWN_FOR_EVER }; /* by the running test; by the harness */
+static uint8_t own_taken[OWN_MAX];
+static uint32_t own_next;	  /* where the search for an unused frame goes on */
+static uint16_t pools[POOLS_MAX]; /* made by the running test, parents first */
 static uint32_t pool_count;
 
 static pfn_t own_frame(uint32_t number)
@@ -223,7 +226,8 @@ static bool own_is_unused(uint32_t number)
 {
 	const struct frame *frame = &FRAMES[own_frame(number)];
 
-	return !own_taken[number] && frame->type == FRAME_FREE && frame->pool == boot->pool;
+	return own_taken[number] == OWN_NOT_TAKEN && frame->type == FRAME_FREE &&
+	       frame->pool == boot->pool;
 }
 
 pfn_t frame_take(void)
@@ -233,7 +237,7 @@ pfn_t frame_take(void)
 
 		own_next = own_next + 1 < own_count ? own_next + 1 : 0;
 		if (own_is_unused(number)) {
-			own_taken[number] = 1;
+			own_taken[number] = OWN_TAKEN;
 			return own_frame(number);
 		}
 	}
@@ -270,7 +274,7 @@ pfn_t frame_take_row(uint32_t count, uint32_t align)
 			continue;
 		}
 		for (uint32_t i = 0; i < count; i++) {
-			own_taken[first + i] = 1;
+			own_taken[first + i] = OWN_TAKEN;
 		}
 		return own_frame(first);
 	}
@@ -302,12 +306,13 @@ status_t pool_make(uint16_t *pool)
 /* ---- windows: one L1 of our own, below a 2 MiB part of the address space that nobody uses ---- */
 
 #define WINDOW_ADDRESS 0x0000004000000000ull
-#define WINDOWS 4u
+#define WINDOWS	       4u
 static pfn_t window_table;
 
 uint64_t *window_open(uint32_t window, pfn_t pfn)
 {
-	status_t status = op_at(OP_SET, window_table, window, pte_make(pfn, PTE_P | PTE_W | PTE_U | PTE_NX), 0);
+	status_t status = op_at(
+		OP_SET, window_table, window, pte_make(pfn, PTE_P | PTE_W | PTE_U | PTE_NX), 0);
 
 	if (status != ST_OK) {
 		fail(__FILE__, __LINE__, "a window can be opened", status, pfn);
@@ -392,10 +397,10 @@ static void apart_operation(uint32_t op, uint32_t index, uint32_t count, pfn_t p
 static void apart_table(pfn_t pfn)
 {
 	if (FRAMES[pfn].type == FRAME_TOP) {
-		apart_operation(OP_CLEAR, LAYOUT_USER_FIRST_SLOT, LAYOUT_USER_LAST_SLOT - LAYOUT_USER_FIRST_SLOT + 1,
-				pfn, 0);
+		apart_operation(OP_CLEAR, LAYOUT_USER_FIRST_SLOT,
+			LAYOUT_USER_LAST_SLOT - LAYOUT_USER_FIRST_SLOT + 1, pfn, 0);
 		apart_operation(OP_CLEAR, LAYOUT_VMALLOC_FIRST_SLOT,
-				LAYOUT_VMALLOC_LAST_SLOT - LAYOUT_VMALLOC_FIRST_SLOT + 1, pfn, 0);
+			LAYOUT_VMALLOC_LAST_SLOT - LAYOUT_VMALLOC_FIRST_SLOT + 1, pfn, 0);
 		apart_operation(OP_CLEAR, LAYOUT_MESSAGE_SLOT, 1, pfn, 0);
 	} else {
 		apart_operation(OP_CLEAR, 0, TABLE_ENTRIES, pfn, 0);
@@ -408,7 +413,7 @@ static void apart_frame(pfn_t pfn, uint32_t round)
 	frame_type_t type = FRAMES[pfn].type;
 
 	if ((round == 0 && type == FRAME_THREAD) || (round == 1 && type == FRAME_PORT) ||
-	    (round == 3 && type == FRAME_SPACE)) {
+		(round == 3 && type == FRAME_SPACE)) {
 		apart_operation(OP_DESTROY, 0, 1, pfn, 0);
 	} else if (round == 2 && type >= FRAME_L1 && type <= FRAME_TOP) {
 		apart_table(pfn);
@@ -429,25 +434,27 @@ static void apart_frame(pfn_t pfn, uint32_t round)
 static void apart_handles(void)
 {
 	for (uint32_t slot = SLOT_FREE; slot < HANDLE_SLOTS; slot++) {
-		(void)kernel_call(CALL_HANDLE, HANDLE_DROP, slot, 0, 0, 0, 0, 0);
+		(void)kernel_call(CALL_HANDLE, HANDLE_DROP, slot, 0, 0, 0, 0, NULL);
 	}
 }
 
-/* What waits at our port.  (A notification that is received also gives us our own priority back.) */
+/* What waits at our port.  (A notification that is received also gives us our own priority back.)
+   */
 static void apart_messages(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 
-	(void)kernel_call(CALL_NOTIFY, SLOT_SELF, 1, 0, 0, 0, 0, 0);
+	(void)kernel_call(CALL_NOTIFY, SLOT_SELF, 1, 0, 0, 0, 0, NULL);
 	while (ipc_reply_receive(SLOT_SELF | RR_RECEIVE | RR_NONBLOCK, &message) == ST_OK) {
 	}
 }
 
 static void apart_everything(void)
 {
-	(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 0, 0, 0, 0, 0);
-	(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_NO_FLUSH, 0, 0, 0, 0, 0);
-	(void)kernel_call(CALL_TIMER, TIMER_SET, 0, 0, 0, 0, 0, 0);
+	(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 0, 0, 0, 0, NULL);
+	(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_NO_FLUSH, 0, 0, 0, 0, NULL);
+	(void)kernel_call(CALL_TIMER, TIMER_SET, 0, 0, 0, 0, 0, NULL);
+	(void)kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0, 0, NULL);
 	for (uint32_t window = 0; window < WINDOWS; window++) {
 		apart_operation(OP_CLEAR, window, 1, window_table, 0);
 	}
@@ -456,12 +463,12 @@ static void apart_everything(void)
 			pfn_t pfn = own_frame(i);
 
 			if (FRAMES[pfn].type != FRAME_FREE || FRAMES[pfn].pool != boot->pool) {
-				if (pfn != window_table && !(own_taken[i] & 2)) {
+				if (own_taken[i] != OWN_FOR_EVER) {
 					apart_frame(pfn, round);
 				}
 			}
-			if (round == 6) {
-				own_taken[i] &= 2;
+			if (round == 6 && own_taken[i] != OWN_FOR_EVER) {
+				own_taken[i] = OWN_NOT_TAKEN;
 			}
 		}
 	}
@@ -483,20 +490,35 @@ static bool kernel_is_ok(void)
 	status_t status = kernel_call(CALL_DEBUG, DEBUG_KERNEL_OK, 0, 0, 0, 0, 0, out);
 
 	coverage_call(CALL_DEBUG, status);
-	return status == ST_OK || fail("kernel_ok", (int)out[1], "rule (line) broken at frame", out[0], 0);
+	return status == ST_OK ||
+	       fail("kernel_ok", (int)out[1], "rule (line) broken at frame", out[0], 0);
 }
 
 static bool frames_are_back(void)
 {
 	static const char *const names[FRAME_TYPES] = {
-		"NONE", "FREE", "DATA", "ZERO", "L1", "L2", "L3", "L4", "TOP", "SPACE", "THREAD", "PORT", "MSG",
-		"TRACE", "KERNEL",
+		"NONE",
+		"FREE",
+		"DATA",
+		"ZERO",
+		"L1",
+		"L2",
+		"L3",
+		"L4",
+		"TOP",
+		"SPACE",
+		"THREAD",
+		"PORT",
+		"MSG",
+		"TRACE",
+		"KERNEL",
 	};
 	for (uint32_t type = 0; type < FRAME_TYPES; type++) {
 		uint32_t count = frame_count_type(type);
 
 		if (count != types_before[type]) {
-			return fail("frames left with type", (int)type, names[type], count, types_before[type]);
+			return fail("frames left with type", (int)type, names[type], count,
+				types_before[type]);
 		}
 	}
 	return true;
@@ -507,7 +529,7 @@ static bool test_run(const struct test *test)
 	bool passed;
 
 	reason.failed = false;
-	reason.skipped = 0;
+	reason.skipped = NULL;
 	passed = test->run();
 	passed = kernel_is_ok() && passed; /* before, it was checked at the end of the last test */
 	apart_everything();
@@ -520,8 +542,8 @@ static void test_report(const struct test *test, bool passed, struct tally *tall
 {
 	if (!passed) {
 		tally->failed++;
-		report("FAIL %s: %s:%d: %s: got %lx, wanted %lx\n", test->name, reason.file, reason.line, reason.what,
-		       reason.got, reason.wanted);
+		report("FAIL %s: %s:%d: %s: got %lx, wanted %lx\n", test->name, reason.file,
+			reason.line, reason.what, reason.got, reason.wanted);
 	} else if (reason.skipped) {
 		tally->skipped++;
 		report("skip %s: %s\n", test->name, reason.skipped);
@@ -540,7 +562,7 @@ void harness_run(const struct test *tests, const char *only, struct tally *tally
 	}
 }
 
-/* The tables of the windows stay: marked 2, so that nothing takes them or takes them apart. */
+/* The tables of the windows and the staging frame stay. */
 static bool windows_make(void)
 {
 	pfn_t scratch = frame_take_as(FRAME_DATA);
@@ -549,9 +571,12 @@ static bool windows_make(void)
 	window_table = walk_table(boot->top, WINDOW_ADDRESS, 1);
 	staging = frame_take_as(FRAME_DATA);
 	for (uint32_t i = 0; i < own_count; i++) {
-		own_taken[i] = own_taken[i] && own_frame(i) != scratch ? 2 : 0;
+		bool stays = own_taken[i] == OWN_TAKEN && own_frame(i) != scratch;
+
+		own_taken[i] = stays ? OWN_FOR_EVER : OWN_NOT_TAKEN;
 	}
-	return mapped && window_table && op_flagged(OP_CLEAR, FLUSH_ALL, window_table, 0, 1, 0, 0) == ST_OK;
+	return mapped && window_table &&
+	       op_flagged(OP_CLEAR, FLUSH_ALL, window_table, 0, 1, 0, 0) == ST_OK;
 }
 
 bool harness_start(const struct raw_boot *raw_boot)
@@ -572,5 +597,5 @@ bool harness_start(const struct raw_boot *raw_boot)
 	for (uint32_t type = 0; type < FRAME_TYPES; type++) {
 		types_before[type] = frame_count_type(type);
 	}
-	return kernel_is_ok() && kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0, 0, 0) == ST_OK;
+	return kernel_is_ok();
 }

@@ -3,9 +3,9 @@
  *
  * kerneltests is a raw server (<faultline/protocol/raw_boot.h>): it owns a pool and no pager stands
  * between it and the kernel.  A test is a row {name, function}; it returns true when all its CHECKs
- * held.  Before and after each test the kernel checks itself (DEBUG_KERNEL_OK), and everything that the
- * test made is taken apart again by ordinary operations, which refuse when a count has leaked;
- * then the number of frames of each type has to be what it was.
+ * held.  Before and after each test the kernel checks itself (DEBUG_KERNEL_OK), and everything
+ * that the test made is taken apart again by ordinary operations, which refuse when a count has
+ * leaked; then the number of frames of each type has to be what it was.
  *
  *   harness.c   reports, batches, frames, windows, taking apart
  *   spaces.c    spaces and threads of tests ("subs"), programs that they run
@@ -24,14 +24,14 @@
 #ifndef KERNEL_TESTS_H
 #define KERNEL_TESTS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <call.h>
 #include <faultline/fault.h>
 #include <faultline/info.h>
 #include <faultline/protocol/raw_boot.h>
 #include <faultline/slots.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* ---- tests and checks ---- */
 
@@ -41,28 +41,31 @@ struct test {
 };
 
 /* Each file of tests gives one of these, ended by a row without a name. */
-extern const struct test tests_frames[], tests_tables[], tests_copies[], tests_batches[], tests_objects[],
-	tests_handles[], tests_messages[], tests_calls[], tests_faults[], tests_exceptions[], tests_threads[],
-	tests_devices[], tests_flushes[], tests_wild[], tests_coverage[];
+extern const struct test tests_frames[], tests_tables[], tests_copies[], tests_batches[],
+	tests_objects[], tests_handles[], tests_messages[], tests_calls[], tests_faults[],
+	tests_exceptions[], tests_threads[], tests_devices[], tests_flushes[], tests_wild[],
+	tests_coverage[];
 
 /* Note why the test fails (the first reason counts); false. */
 bool fail(const char *file, int line, const char *what, uint64_t got, uint64_t wanted);
 /* The test does not apply on this machine: counted as skipped, with the reason.  Returns true. */
 bool skip(const char *why);
 
-#define CHECK(condition)                                                 \
-	do {                                                             \
-		if (!(condition)) {                                      \
-			return fail(__FILE__, __LINE__, #condition, 0, 1); \
-		}                                                        \
+#define CHECK(condition)                                            \
+	do {                                                        \
+		if (!(condition)) {                                 \
+			fail(__FILE__, __LINE__, #condition, 0, 1); \
+			return false;                               \
+		}                                                   \
 	} while (0)
 
-#define CHECK_EQUAL(expression, value)                                                      \
-	do {                                                                                \
+#define CHECK_EQUAL(expression, value)                                                         \
+	do {                                                                                   \
 		uint64_t check_got = (uint64_t)(expression), check_wanted = (uint64_t)(value); \
-		if (check_got != check_wanted) {                                            \
-			return fail(__FILE__, __LINE__, #expression, check_got, check_wanted); \
-		}                                                                           \
+		if (check_got != check_wanted) {                                               \
+			fail(__FILE__, __LINE__, #expression, check_got, check_wanted);        \
+			return false;                                                          \
+		}                                                                              \
 	} while (0)
 
 #define CHECK_OK(expression) CHECK_EQUAL(expression, ST_OK)
@@ -105,15 +108,18 @@ status_t op_run(uint64_t head, uint64_t a, uint64_t b);
 status_t op_on(uint32_t op, pfn_t pfn, uint64_t a, uint64_t b);
 status_t op_at(uint32_t op, pfn_t pfn, uint32_t index, uint64_t a, uint64_t b);
 status_t op_many(uint32_t op, pfn_t pfn, uint32_t index, uint32_t count, uint64_t a, uint64_t b);
-status_t op_flagged(uint32_t op, uint32_t flags, pfn_t pfn, uint32_t index, uint32_t count, uint64_t a, uint64_t b);
+status_t op_flagged(uint32_t op, uint32_t flags, pfn_t pfn, uint32_t index, uint32_t count,
+	uint64_t a, uint64_t b);
 /* OP_FILL with its list of n frames. */
-status_t op_fill(pfn_t table, uint32_t index, uint32_t n, uint64_t bits, uint64_t expected, const uint32_t *list);
+status_t op_fill(pfn_t table, uint32_t index, uint32_t n, uint64_t bits, uint64_t expected,
+	const uint32_t *list);
 /* The raw entry `index` of a table. */
 uint64_t table_entry(pfn_t table, uint32_t index);
 
 /* ---- frames ---- */
 
-/* An unused FREE frame, or a DATA frame, or an empty table, 0 when none is left (the test fails by itself). */
+/* An unused FREE frame, or a DATA frame, or an empty table, 0 when none is left (the test fails
+   by itself). */
 pfn_t frame_take(void);
 pfn_t frame_take_as(frame_type_t type);
 /* `count` frames in a row, the first a multiple of `align`. */
@@ -144,50 +150,54 @@ enum { PRIORITY_BELOW = 20, PRIORITY_SAME = RAW_PRIORITY, PRIORITY_ABOVE = 50 };
  * writable, at the addresses they have here; `private` and the stack are its own.
  */
 struct sub {
+	uint64_t badge; /* of its fault, exception and call handles to our port */
 	pfn_t space, top, thread, message;
-	pfn_t image_table;     /* the L1 that maps the image, private page and stack */
-	pfn_t message_table;   /* the L1 that maps the message page */
-	pfn_t private;         /* DATA, mapped writable at SUB_PRIVATE */
+	pfn_t image_table;   /* the L1 that maps the image, private page and stack */
+	pfn_t message_table; /* the L1 that maps the message page */
+	pfn_t private;	     /* DATA, mapped writable at SUB_PRIVATE */
 	pfn_t stack[SUB_STACK_PAGES];
-	uint64_t badge;        /* of its fault, exception and call handles to our port */
-	bool is_second;        /* the second thread of its space */
+	bool is_second; /* the second thread of its space */
 };
 
 #define SUB_SLOT_MAIN 1u /* handle to the tests' port, with badge = sub.badge */
-#define SUB_SLOT_A 8u
-#define SUB_SLOT_B 9u
-#define SUB_SLOT_C 10u
+#define SUB_SLOT_A    8u
+#define SUB_SLOT_B    9u
+#define SUB_SLOT_C    10u
 
 typedef void (*program_t)(uint64_t first, uint64_t second);
 
 /* Behind the image, in the same 2 MiB. */
-#define SUB_PRIVATE (((uint64_t)raw_call & ~0x1fffffull) + 0x180000)
+#define SUB_PRIVATE   (((uint64_t)raw_call & ~0x1fffffull) + 0x180000)
 #define SUB_STACK_TOP (SUB_PRIVATE + (2 + SUB_STACK_PAGES) * PAGE_SIZE)
-#define SUB_UNUSED (SUB_PRIVATE + 16 * PAGE_SIZE) /* an address nothing is mapped at, in the same L1 */
+#define SUB_UNUSED \
+	(SUB_PRIVATE + 16 * PAGE_SIZE) /* an address nothing is mapped at, in the same L1 */
 
 struct sub_wish {
-	uint32_t flags;        /* SPACE_* */
-	uint16_t pool;         /* what its threads may use; 0: none */
-	uint32_t priority;     /* 0: PRIORITY_ABOVE */
+	uint32_t flags;	   /* SPACE_* */
+	uint16_t pool;	   /* what its threads may use; 0: none */
+	uint32_t priority; /* 0: PRIORITY_ABOVE */
 	bool no_message_page, no_fault_port, no_exception_port;
 };
 
 /* Builds space, tables, thread, stack; the thread is stopped.  NULL wish: the usual. */
 bool sub_make(struct sub *sub, const struct sub_wish *wish);
-/* Another thread for its space, with a message page and stack of its own (at most one per space). */
+/* Another thread for its space, with a message page and stack of its own (at most one per space).
+   */
 bool sub_add_thread(const struct sub *sub, struct sub *second, uint32_t priority);
 /* Where the thread begins; starts it. */
 bool sub_start(const struct sub *sub, program_t program, uint64_t first, uint64_t second);
 bool sub_set(const struct sub *sub, uint32_t field, uint64_t a, uint64_t b);
 /* Give it a handle of ours. */
-status_t sub_give(const struct sub *sub, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge);
+status_t sub_give(
+	const struct sub *sub, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge);
 /* Registers of a thread that does not run. */
 bool sub_registers(const struct sub *sub, struct registers *registers);
 /* A page of its space, by the table that maps the image. */
 uint32_t sub_index(uint64_t address);
 uint64_t sub_entry(const struct sub *sub, uint64_t address);
 /* Put a page of machine code at an address of its image table: a fresh DATA frame, executable. */
-bool sub_put_code(const struct sub *sub, uint64_t address, const void *code, size_t bytes, uint32_t offset);
+bool sub_put_code(
+	const struct sub *sub, uint64_t address, const void *code, size_t bytes, uint32_t offset);
 
 /* A table tree of its own: link levels..1 so that `address` is mapped by `pfn` with `bits`. */
 bool map_page(pfn_t top, uint64_t address, pfn_t pfn, uint64_t bits);
@@ -202,13 +212,15 @@ struct step {
 	struct call_registers in, out;
 };
 struct shared {
-	uint64_t scratch[8];         /* for blobs.asm: [0] stack pointer of wild_call, [1] where upcall_handler
-	                                writes, [2] set by program_foreign_call, [3] argument of the upcall,
+	uint64_t scratch
+		[8]; /* for blobs.asm: [0] stack pointer of wild_call, [1] where upcall_handler
+	                                writes, [2] set by program_foreign_call, [3] argument of
+	                                the upcall,
 	                                [4] an FS base */
 	struct step steps[2][STEPS]; /* of up to two subs */
 	uint32_t step_count[2];
 	uint32_t steps_done[2];
-	volatile uint64_t word[32];  /* what the programs like */
+	volatile uint64_t word[32];	 /* what the programs like */
 	uint64_t calls_seen[CALL_COUNT]; /* by coverage.c: a bit per status */
 	uint64_t operations_seen[OP_COUNT];
 };
@@ -224,6 +236,8 @@ void program_write(uint64_t address, uint64_t value);
 void program_jump(uint64_t address, uint64_t unused);
 /* Writes value, calls SUB_SLOT_MAIN, writes value + 1, stops itself. */
 void program_write_call_write(uint64_t address, uint64_t value);
+/* Writes value, runs the one operation in its message page, writes value + 1, stops itself. */
+void program_write_batch_write(uint64_t address, uint64_t value);
 /* Stops itself. */
 _Noreturn void program_stop(void);
 
@@ -243,11 +257,13 @@ void upcall_handler(void);
 void program_read_fs(uint64_t result, uint64_t unused);
 void program_takes_vectors(uint64_t result, uint64_t unused);
 void program_vectors_over_call(uint64_t result, uint64_t pattern);
-extern const uint8_t blob_syscall[], blob_syscall_end[], program_takes_upcall_at[], program_foreign_call_at[];
+extern const uint64_t blob_syscall_bytes;
+extern const uint8_t blob_syscall[], program_takes_upcall_at[], program_foreign_call_at[];
 
 /* Clears list 0 or 1, adds calls to it. */
 void steps_clear(void);
-struct step *step_add(uint32_t list, uint32_t number, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r10);
+struct step *step_add(
+	uint32_t list, uint32_t number, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r10);
 /* A CALL of SUB_SLOT_MAIN (or slot) with a tag and the first words. */
 struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word0, uint64_t word1);
 

@@ -11,9 +11,21 @@
 #include <server/string.h>
 
 static const struct test *const tables[] = {
-	tests_frames, tests_tables, tests_copies, tests_batches, tests_objects, tests_handles,
-	tests_messages, tests_calls, tests_faults, tests_exceptions, tests_threads, tests_devices,
-	tests_flushes, tests_wild, tests_coverage,
+	tests_frames,
+	tests_tables,
+	tests_copies,
+	tests_batches,
+	tests_objects,
+	tests_handles,
+	tests_messages,
+	tests_calls,
+	tests_faults,
+	tests_exceptions,
+	tests_threads,
+	tests_devices,
+	tests_flushes,
+	tests_wild,
+	tests_coverage,
 };
 
 /* The name behind "test=" on the command line, or NULL for all tests. */
@@ -26,7 +38,8 @@ static const char *wanted_test(const char *command_line)
 		if (strncmp(at, "test=", 5) != 0) {
 			continue;
 		}
-		for (at += 5; at[length] && at[length] != ' ' && length < sizeof(name) - 1; length++) {
+		for (at += 5; at[length] && at[length] != ' ' && length < sizeof(name) - 1;
+			length++) {
 			name[length] = at[length];
 		}
 		return name;
@@ -37,7 +50,7 @@ static const char *wanted_test(const char *command_line)
 int main(uint64_t argument)
 {
 	const struct raw_boot *raw_boot = (const struct raw_boot *)argument;
-	struct tally tally = {0};
+	struct tally tally = { 0 };
 	const char *only;
 
 	server_set_name("kerneltests");

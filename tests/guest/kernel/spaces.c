@@ -18,7 +18,7 @@
 _Alignas(4096) struct shared shared_page;
 
 #define TABLE_BITS (PTE_P | PTE_W | PTE_U)
-#define DATA_BITS (PTE_P | PTE_W | PTE_U | PTE_NX)
+#define DATA_BITS  (PTE_P | PTE_W | PTE_U | PTE_NX)
 
 /* ---- tables ---- */
 
@@ -63,7 +63,8 @@ bool map_page(pfn_t top, uint64_t address, pfn_t pfn, uint64_t bits)
 	for (uint32_t level = LAYOUT_LEVELS; level > 1 && table; level--) {
 		table = table_below(table, level, table_index(address, level));
 	}
-	return table && op_at(OP_SET, table, table_index(address, 1), pte_make(pfn, bits), 0) == ST_OK;
+	return table &&
+	       op_at(OP_SET, table, table_index(address, 1), pte_make(pfn, bits), 0) == ST_OK;
 }
 
 /* ---- making a sub ---- */
@@ -89,7 +90,7 @@ static bool sub_map_image(const struct sub *sub)
 		bool is_shared = page >= shared && page < shared + sizeof(shared_page);
 
 		if ((entry & PTE_P) && (!(entry & PTE_W) || is_shared) &&
-		    op_at(OP_SET, sub->image_table, sub_index(page), entry, 0) != ST_OK) {
+			op_at(OP_SET, sub->image_table, sub_index(page), entry, 0) != ST_OK) {
 			return fail(__FILE__, __LINE__, "the image can be mapped", page, 0);
 		}
 	}
@@ -101,7 +102,8 @@ static bool sub_map_stack(const struct sub *sub, const pfn_t *stack, uint64_t to
 	for (uint32_t i = 0; i < SUB_STACK_PAGES; i++) {
 		uint32_t index = sub_index(top - (i + 1) * PAGE_SIZE);
 
-		if (op_at(OP_SET, sub->image_table, index, pte_make(stack[i], DATA_BITS), 0) != ST_OK) {
+		if (op_at(OP_SET, sub->image_table, index, pte_make(stack[i], DATA_BITS), 0) !=
+			ST_OK) {
 			return fail(__FILE__, __LINE__, "the stack can be mapped", i, 0);
 		}
 	}
@@ -118,15 +120,16 @@ static bool sub_take_frames(struct sub *sub)
 	for (uint32_t i = 0; i < SUB_STACK_PAGES; i++) {
 		sub->stack[i] = frame_take_as(FRAME_DATA);
 	}
-	return sub->space && sub->top && sub->thread && sub->message && sub->private && sub->stack[0];
+	return sub->space && sub->top && sub->thread && sub->message && sub->private &&
+	       sub->stack[0];
 }
 
 /* The tables: private page by map_page, which makes those of the image; message page likewise. */
 static bool sub_map(struct sub *sub)
 {
 	if (op_many(OP_ZERO, sub->private, 0, 1, 0, 0) != ST_OK ||
-	    !map_page(sub->top, SUB_PRIVATE, sub->private, DATA_BITS) ||
-	    !map_page(sub->top, LAYOUT_MESSAGE, sub->message, DATA_BITS)) {
+		!map_page(sub->top, SUB_PRIVATE, sub->private, DATA_BITS) ||
+		!map_page(sub->top, LAYOUT_MESSAGE, sub->message, DATA_BITS)) {
 		return fail(__FILE__, __LINE__, "private and message page can be mapped", 0, 1);
 	}
 	sub->image_table = walk_table(sub->top, SUB_PRIVATE, 1);
@@ -140,7 +143,8 @@ bool sub_set(const struct sub *sub, uint32_t field, uint64_t a, uint64_t b)
 	       fail(__FILE__, __LINE__, "a field of a thread can be set", field, a);
 }
 
-status_t sub_give(const struct sub *sub, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge)
+status_t sub_give(
+	const struct sub *sub, uint32_t slot, uint32_t source, uint32_t rights, uint64_t badge)
 {
 	return op_at(OP_HANDLE_SET, sub->space, slot, source | (uint64_t)rights << 16, badge);
 }
@@ -156,8 +160,10 @@ static bool sub_make_thread(struct sub *sub, const struct sub_wish *wish)
 		return fail(__FILE__, __LINE__, "a thread can be made", sub->thread, priority);
 	}
 	return (wish->no_message_page || sub_set(sub, THREAD_FIELD_MESSAGE, sub->message, 0)) &&
-	       (wish->no_fault_port || sub_set(sub, THREAD_FIELD_FAULT_PORT, SLOT_SELF, sub->badge)) &&
-	       (wish->no_exception_port || sub_set(sub, THREAD_FIELD_EXCEPTION_PORT, SLOT_SELF, sub->badge));
+	       (wish->no_fault_port ||
+		       sub_set(sub, THREAD_FIELD_FAULT_PORT, SLOT_SELF, sub->badge)) &&
+	       (wish->no_exception_port ||
+		       sub_set(sub, THREAD_FIELD_EXCEPTION_PORT, SLOT_SELF, sub->badge));
 }
 
 bool sub_make(struct sub *sub, const struct sub_wish *wish)
@@ -165,21 +171,22 @@ bool sub_make(struct sub *sub, const struct sub_wish *wish)
 	static const struct sub_wish usual;
 	uint64_t flags;
 
-	*sub = (struct sub){0};
+	*sub = (struct sub){ 0 };
 	wish = wish ? wish : &usual;
 	flags = wish->flags | (uint64_t)wish->pool << SPACE_POOL_SHIFT;
 	if (!sub_take_frames(sub) || op_on(OP_SPACE_CREATE, sub->space, sub->top, flags) != ST_OK) {
 		return fail(__FILE__, __LINE__, "a space can be made", flags, 0);
 	}
 	return sub_map(sub) && sub_make_thread(sub, wish) &&
-	       sub_give(sub, SUB_SLOT_MAIN, SLOT_SELF, RIGHT_SEND | RIGHT_GIVE, sub->badge) == ST_OK;
+	       sub_give(sub, SUB_SLOT_MAIN, SLOT_SELF, RIGHT_SEND | RIGHT_GIVE, sub->badge) ==
+		       ST_OK;
 }
 
 #define SECOND_STACK_TOP (SUB_STACK_TOP + 8 * PAGE_SIZE)
 
 bool sub_add_thread(const struct sub *sub, struct sub *second, uint32_t priority)
 {
-	struct sub_wish wish = {.priority = priority};
+	struct sub_wish wish = { .priority = priority };
 
 	*second = *sub;
 	second->thread = frame_take();
@@ -190,7 +197,8 @@ bool sub_add_thread(const struct sub *sub, struct sub *second, uint32_t priority
 	second->is_second = true;
 	return second->thread && second->message && second->stack[0] &&
 	       map_page(sub->top, LAYOUT_MESSAGE + PAGE_SIZE, second->message, DATA_BITS) &&
-	       sub_map_stack(second, second->stack, SECOND_STACK_TOP) && sub_make_thread(second, &wish);
+	       sub_map_stack(second, second->stack, SECOND_STACK_TOP) &&
+	       sub_make_thread(second, &wish);
 }
 
 bool sub_start(const struct sub *sub, program_t program, uint64_t first, uint64_t second)
@@ -198,7 +206,7 @@ bool sub_start(const struct sub *sub, program_t program, uint64_t first, uint64_
 	uint64_t stack_top = sub->is_second ? SECOND_STACK_TOP : SUB_STACK_TOP;
 
 	if (!sub_set(sub, THREAD_FIELD_START, (uint64_t)program, stack_top - 8) ||
-	    !sub_set(sub, THREAD_FIELD_ARGUMENTS, first, second)) {
+		!sub_set(sub, THREAD_FIELD_ARGUMENTS, first, second)) {
 		return false;
 	}
 	if (op_on(OP_THREAD_START, sub->thread, 0, 0) != ST_OK) {
@@ -212,8 +220,10 @@ bool sub_registers(const struct sub *sub, struct registers *registers)
 {
 	uint64_t *words = (uint64_t *)registers;
 
-	if (op_on(OP_THREAD_GET, sub->thread, 0, 0) != ST_OK || outcome.results != sizeof(*registers) / 8) {
-		return fail(__FILE__, __LINE__, "registers can be read", outcome.results, sizeof(*registers) / 8);
+	if (op_on(OP_THREAD_GET, sub->thread, 0, 0) != ST_OK ||
+		outcome.results != sizeof(*registers) / 8) {
+		return fail(__FILE__, __LINE__, "registers can be read", outcome.results,
+			sizeof(*registers) / 8);
 	}
 	for (uint32_t i = 0; i < sizeof(*registers) / 8; i++) {
 		words[i] = results[i];
@@ -221,7 +231,8 @@ bool sub_registers(const struct sub *sub, struct registers *registers)
 	return true;
 }
 
-bool sub_put_code(const struct sub *sub, uint64_t address, const void *code, size_t bytes, uint32_t offset)
+bool sub_put_code(
+	const struct sub *sub, uint64_t address, const void *code, size_t bytes, uint32_t offset)
 {
 	pfn_t pfn = frame_take_as(FRAME_DATA);
 	uint8_t *page;
@@ -234,7 +245,8 @@ bool sub_put_code(const struct sub *sub, uint64_t address, const void *code, siz
 		page[offset + i] = ((const uint8_t *)code)[i];
 	}
 	window_close(0);
-	return map_page(sub->top, address, pfn, PTE_P | PTE_U) || fail(__FILE__, __LINE__, "code can be mapped", address, 0);
+	return map_page(sub->top, address, pfn, PTE_P | PTE_U) ||
+	       fail(__FILE__, __LINE__, "code can be mapped", address, 0);
 }
 
 /* ---- programs ---- */
@@ -242,7 +254,7 @@ bool sub_put_code(const struct sub *sub, uint64_t address, const void *code, siz
 _Noreturn void program_stop(void)
 {
 	for (;;) {
-		(void)kernel_call(CALL_THREAD, THREAD_SELF_STOP, 0, 0, 0, 0, 0, 0);
+		(void)kernel_call(CALL_THREAD, THREAD_SELF_STOP, 0, 0, 0, 0, 0, NULL);
 	}
 }
 
@@ -285,10 +297,18 @@ void program_write(uint64_t address, uint64_t value)
 
 void program_write_call_write(uint64_t address, uint64_t value)
 {
-	struct message message = {.tag = 1};
+	struct message message = { .tag = 1 };
 
 	*(volatile uint64_t *)address = value;
 	(void)ipc_call(SUB_SLOT_MAIN, &message);
+	*(volatile uint64_t *)address = value + 1;
+	program_stop();
+}
+
+void program_write_batch_write(uint64_t address, uint64_t value)
+{
+	*(volatile uint64_t *)address = value;
+	(void)kernel_call(CALL_BATCH, 1, 0, 0, 0, 0, 0, NULL);
 	*(volatile uint64_t *)address = value + 1;
 	program_stop();
 }
@@ -314,11 +334,14 @@ void steps_clear(void)
 	}
 }
 
-struct step *step_add(uint32_t list, uint32_t number, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r10)
+struct step *step_add(
+	uint32_t list, uint32_t number, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r10)
 {
 	struct step *step = &shared_page.steps[list][shared_page.step_count[list]++];
 
-	*step = (struct step){.in = {.rax = number, .rdi = rdi, .rsi = rsi, .rdx = rdx, .r10 = r10}};
+	*step = (struct step){
+		.in = { .rax = number, .rdi = rdi, .rsi = rsi, .rdx = rdx, .r10 = r10 }
+	};
 	return step;
 }
 
@@ -333,7 +356,7 @@ struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word
 void let_others_run(void)
 {
 	for (uint32_t i = 0; i < 4; i++) {
-		(void)call(CALL_YIELD, 0, 0, 0, 0, 0);
+		(void)call(CALL_YIELD, 0, 0, 0, 0, NULL);
 	}
 }
 
@@ -347,7 +370,7 @@ status_t reply_receive(uint64_t rdi, struct message *message)
 
 status_t receive_now(struct message *message)
 {
-	*message = (struct message){0};
+	*message = (struct message){ 0 };
 	return reply_receive(SLOT_SELF | RR_RECEIVE | RR_NONBLOCK, message);
 }
 
@@ -361,10 +384,10 @@ status_t receive_soon(struct message *message)
 	if (status != ST_OK) {
 		return status;
 	}
-	(void)call(CALL_TIMER, TIMER_SET, out[0] + SOON_NANOSECONDS, 0, 0, 0);
-	*message = (struct message){0};
+	(void)call(CALL_TIMER, TIMER_SET, out[0] + SOON_NANOSECONDS, 0, 0, NULL);
+	*message = (struct message){ 0 };
 	status = reply_receive(SLOT_SELF | RR_RECEIVE, message);
-	(void)call(CALL_TIMER, TIMER_SET, 0, 0, 0, 0);
+	(void)call(CALL_TIMER, TIMER_SET, 0, 0, 0, NULL);
 	if (status == ST_OK && (message->tag & TAG_NOTIFICATION) && message->w[0] == NOTIFY_TIMER) {
 		return ST_EMPTY;
 	}
@@ -373,7 +396,7 @@ status_t receive_soon(struct message *message)
 
 status_t reply(uint64_t token, uint64_t tag, uint64_t word0)
 {
-	struct message message = {.tag = tag, .w = {word0}, .token = token};
+	struct message message = { .tag = tag, .w = { word0 }, .token = token };
 	status_t status = reply_receive(SLOT_SELF | RR_REPLY, &message);
 
 	let_others_run();
@@ -382,7 +405,7 @@ status_t reply(uint64_t token, uint64_t tag, uint64_t word0)
 
 status_t reply_with(uint64_t token, uint32_t count, const struct op *ops)
 {
-	struct message message = {.tag = (uint64_t)count << TAG_OPS_SHIFT, .token = token};
+	struct message message = { .tag = (uint64_t)count << TAG_OPS_SHIFT, .token = token };
 	status_t status;
 
 	message.w[0] = ops[0].head;
@@ -403,5 +426,5 @@ bool port_make(uint32_t slot, pfn_t *port)
 {
 	*port = frame_take();
 	return *port && (op_at(OP_PORT_CREATE, *port, slot, 0, 0) == ST_OK ||
-			 fail(__FILE__, __LINE__, "a port can be made", slot, 0));
+				fail(__FILE__, __LINE__, "a port can be made", slot, 0));
 }

@@ -59,12 +59,12 @@ static bool a_batch_needs_a_hold_of_the_message_page(void)
 	struct sub sub;
 	status_t alone, in_reply;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
 	CHECK_OK(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 1, 0, 0));
-	alone = batch_raw(1, 0);
+	alone = batch_raw(1, NULL);
 	message.tag = 1ull << TAG_OPS_SHIFT;
 	in_reply = reply_receive(SLOT_SELF | RR_REPLY, &message);
 	CHECK_OK(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 0, 0, 0));
@@ -76,9 +76,9 @@ static bool a_batch_needs_a_hold_of_the_message_page(void)
 
 static bool unknown_operations_and_flags_are_refused(void)
 {
-	static const uint32_t plain[] = {OP_NOP, OP_RETYPE, OP_READ, OP_ZERO, OP_COPY_FRAME, OP_HOLD, OP_RELEASE,
-					 OP_TRANSFER, OP_LEND, OP_FLUSH, OP_POOL_CREATE, OP_POOL_SET, OP_POOL_DESTROY,
-					 OP_POOL_TAG};
+	static const uint32_t plain[] = { OP_NOP, OP_RETYPE, OP_READ, OP_ZERO, OP_COPY_FRAME,
+		OP_HOLD, OP_RELEASE, OP_TRANSFER, OP_LEND, OP_FLUSH, OP_POOL_CREATE, OP_POOL_SET,
+		OP_POOL_DESTROY, OP_POOL_TAG };
 	pfn_t table = frame_take_as(FRAME_L1);
 
 	for (uint32_t op = OP_COUNT; op < 256; op++) {
@@ -91,7 +91,8 @@ static bool unknown_operations_and_flags_are_refused(void)
 	CHECK_EQUAL(op_flagged(OP_SET, 4, table, 0, 1, 0x10, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_flagged(OP_CLEAR, 0x80, table, 0, 1, 0, 0), ST_BAD_ARGUMENT);
 	for (uint32_t op = 0; op < OP_COUNT; op++) {
-		CHECK_EQUAL(op_run(op_head(op, 0, table, 0, 1) | 1ull << 35, 0x10, 0), ST_BAD_ARGUMENT);
+		CHECK_EQUAL(
+			op_run(op_head(op, 0, table, 0, 1) | 1ull << 35, 0x10, 0), ST_BAD_ARGUMENT);
 	}
 	CHECK_EQUAL(table_entry(table, 0), 0);
 	CHECK_EQUAL(FRAMES[table].type, FRAME_L1);
@@ -103,7 +104,7 @@ static bool a_space_without_a_pool_has_no_batches(void)
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step = step_add(0, CALL_BATCH, 1, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_EQUAL(step->out.rax, ST_NO_RIGHT);
@@ -112,7 +113,7 @@ static bool a_space_without_a_pool_has_no_batches(void)
 
 static bool a_thread_without_a_message_page_has_no_batches(void)
 {
-	struct sub_wish wish = {.no_message_page = true, .pool = (uint16_t)boot->pool};
+	struct sub_wish wish = { .no_message_page = true, .pool = (uint16_t)boot->pool };
 	struct step *step;
 	struct sub sub;
 
@@ -126,12 +127,13 @@ static bool a_thread_without_a_message_page_has_no_batches(void)
 /* Operations whose result has no place say MORE, and have done nothing. */
 static bool without_room_for_results_nothing_is_done(void)
 {
-	pfn_t table = frame_take_as(FRAME_L1), other = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_DATA);
-	static const uint32_t needs_room[] = {OP_POOL_CREATE, OP_POOL_TAG, OP_THREAD_GET, OP_SET, OP_CLEAR, OP_FILL,
-					      OP_READ, OP_HARVEST};
+	pfn_t table = frame_take_as(FRAME_L1), other = frame_take_as(FRAME_L1),
+	      pfn = frame_take_as(FRAME_DATA);
+	static const uint32_t needs_room[] = { OP_POOL_CREATE, OP_POOL_TAG, OP_THREAD_GET, OP_SET,
+		OP_CLEAR, OP_FILL, OP_READ, OP_HARVEST };
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_at(OP_SET, other, 0, pte_make(pfn, DATA_BITS | PTE_A), 0));
 	for (uint32_t i = 0; i < sizeof(needs_room) / sizeof(needs_room[0]); i++) {
 		uint32_t op = needs_room[i];
@@ -157,10 +159,11 @@ static bool without_room_for_results_nothing_is_done(void)
 static bool the_work_of_one_call_is_bounded(void)
 {
 	pfn_t table = frame_take_as(FRAME_L1), to = frame_take_as(FRAME_L1);
-	static const uint32_t runs[] = {OP_CLEAR, OP_PROTECT, OP_HARVEST, OP_COPY, OP_MOVE};
+	static const uint32_t runs[] = { OP_CLEAR, OP_PROTECT, OP_HARVEST, OP_COPY, OP_MOVE };
 
 	for (uint32_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		uint64_t a = runs[i] == OP_COPY || runs[i] == OP_MOVE ? (uint64_t)to << OP_PFN_SHIFT : 0;
+		uint64_t a =
+			runs[i] == OP_COPY || runs[i] == OP_MOVE ? (uint64_t)to << OP_PFN_SHIFT : 0;
 
 		batch_begin();
 		for (uint32_t k = 0; k < 8; k++) {
@@ -232,10 +235,11 @@ static bool a_tag_remembers_how_far_its_batch_came(void)
 
 /* ---- a caller that pulls the rug from under its own batch ---- */
 
-/* A sub with a pool of its own, to which its thread and message page belong, and its message page in window 1. */
+/* A sub with a pool of its own, to which its thread and message page belong, and its message page
+   in window 1. */
 static bool sub_with_pool(struct sub *sub, struct op **ops, uint16_t *pool)
 {
-	struct sub_wish wish = {0};
+	struct sub_wish wish = { 0 };
 	pfn_t thread, message;
 
 	CHECK_OK(pool_make(pool));
@@ -268,9 +272,10 @@ static bool the_message_page_of_a_running_batch_stays_one(void)
 	CHECK_OK(op_on(OP_TRANSFER, source, pool, 0));
 	CHECK_OK(op_on(OP_RETYPE, source, FRAME_L1, 0));
 	CHECK_OK(op_at(OP_SET, source, 0, pte_make(boot->zero_frame, PTE_P | PTE_U | PTE_SOFT), 0));
-	ops[0] = (struct op){op_head(OP_THREAD_SET, 0, sub.thread, THREAD_FIELD_MESSAGE, 1), 0, 0};
-	ops[1] = (struct op){op_head(OP_RETYPE, 0, sub.message, 0, 1), FRAME_L1, 0};
-	ops[2] = (struct op){op_head(OP_READ, 0, source, 0, 1), 0, 0};
+	ops[0] =
+		(struct op){ op_head(OP_THREAD_SET, 0, sub.thread, THREAD_FIELD_MESSAGE, 1), 0, 0 };
+	ops[1] = (struct op){ op_head(OP_RETYPE, 0, sub.message, 0, 1), FRAME_L1, 0 };
+	ops[2] = (struct op){ op_head(OP_READ, 0, source, 0, 1), 0, 0 };
 	window_close(1);
 	step_add(0, CALL_BATCH, 3, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -287,8 +292,8 @@ static bool a_thread_that_destroys_itself_leaves_a_clean_frame(void)
 	uint16_t pool;
 
 	CHECK(sub_with_pool(&sub, &ops, &pool));
-	ops[0] = (struct op){op_head(OP_DESTROY, 0, sub.thread, 0, 1), 0, 0};
-	ops[1] = (struct op){op_head(OP_RETYPE, 0, sub.thread, 0, 1), FRAME_L1, 0};
+	ops[0] = (struct op){ op_head(OP_DESTROY, 0, sub.thread, 0, 1), 0, 0 };
+	ops[1] = (struct op){ op_head(OP_RETYPE, 0, sub.thread, 0, 1), FRAME_L1, 0 };
 	window_close(1);
 	step_add(0, CALL_BATCH, 2, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -310,8 +315,8 @@ static bool a_thread_that_stops_and_starts_itself_goes_on(void)
 	uint16_t pool;
 
 	CHECK(sub_with_pool(&sub, &ops, &pool));
-	ops[0] = (struct op){op_head(OP_THREAD_STOP, 0, sub.thread, 0, 1), 0, 0};
-	ops[1] = (struct op){op_head(OP_THREAD_START, 0, sub.thread, 0, 1), 0, 0};
+	ops[0] = (struct op){ op_head(OP_THREAD_STOP, 0, sub.thread, 0, 1), 0, 0 };
+	ops[1] = (struct op){ op_head(OP_THREAD_START, 0, sub.thread, 0, 1), 0, 0 };
 	window_close(1);
 	step_add(0, CALL_BATCH, 2, 0, 0, 0);
 	step_add(0, CALL_YIELD, 0, 0, 0, 0);
@@ -323,18 +328,23 @@ static bool a_thread_that_stops_and_starts_itself_goes_on(void)
 }
 
 const struct test tests_batches[] = {
-	{"a_batch_runs_in_order_and_stops_at_the_first_refusal", a_batch_runs_in_order_and_stops_at_the_first_refusal},
-	{"the_number_of_operations_is_checked", the_number_of_operations_is_checked},
-	{"a_batch_needs_a_hold_of_the_message_page", a_batch_needs_a_hold_of_the_message_page},
-	{"unknown_operations_and_flags_are_refused", unknown_operations_and_flags_are_refused},
-	{"a_space_without_a_pool_has_no_batches", a_space_without_a_pool_has_no_batches},
-	{"a_thread_without_a_message_page_has_no_batches", a_thread_without_a_message_page_has_no_batches},
-	{"without_room_for_results_nothing_is_done", without_room_for_results_nothing_is_done},
-	{"the_work_of_one_call_is_bounded", the_work_of_one_call_is_bounded},
-	{"work_used_up_stops_transfers_too", work_used_up_stops_transfers_too},
-	{"a_tag_remembers_how_far_its_batch_came", a_tag_remembers_how_far_its_batch_came},
-	{"the_message_page_of_a_running_batch_stays_one", the_message_page_of_a_running_batch_stays_one},
-	{"a_thread_that_destroys_itself_leaves_a_clean_frame", a_thread_that_destroys_itself_leaves_a_clean_frame},
-	{"a_thread_that_stops_and_starts_itself_goes_on", a_thread_that_stops_and_starts_itself_goes_on},
-	{0},
+	{ "a_batch_runs_in_order_and_stops_at_the_first_refusal",
+		a_batch_runs_in_order_and_stops_at_the_first_refusal },
+	{ "the_number_of_operations_is_checked", the_number_of_operations_is_checked },
+	{ "a_batch_needs_a_hold_of_the_message_page", a_batch_needs_a_hold_of_the_message_page },
+	{ "unknown_operations_and_flags_are_refused", unknown_operations_and_flags_are_refused },
+	{ "a_space_without_a_pool_has_no_batches", a_space_without_a_pool_has_no_batches },
+	{ "a_thread_without_a_message_page_has_no_batches",
+		a_thread_without_a_message_page_has_no_batches },
+	{ "without_room_for_results_nothing_is_done", without_room_for_results_nothing_is_done },
+	{ "the_work_of_one_call_is_bounded", the_work_of_one_call_is_bounded },
+	{ "work_used_up_stops_transfers_too", work_used_up_stops_transfers_too },
+	{ "a_tag_remembers_how_far_its_batch_came", a_tag_remembers_how_far_its_batch_came },
+	{ "the_message_page_of_a_running_batch_stays_one",
+		the_message_page_of_a_running_batch_stays_one },
+	{ "a_thread_that_destroys_itself_leaves_a_clean_frame",
+		a_thread_that_destroys_itself_leaves_a_clean_frame },
+	{ "a_thread_that_stops_and_starts_itself_goes_on",
+		a_thread_that_stops_and_starts_itself_goes_on },
+	{ 0 },
 };

@@ -8,13 +8,13 @@
 
 #define SLOT_A 20u
 #define SLOT_B 21u
-#define LABEL 0x4321u
-#define MANY 400u /* more waiters than one OP_DESTROY of a port takes care of */
+#define LABEL  0x4321u
+#define MANY   400u /* more waiters than one OP_DESTROY of a port takes care of */
 
 /* A sub that has called our port; its message was received. */
 static bool sub_that_called(struct sub *sub, struct message *message)
 {
-	CHECK(sub_make(sub, 0));
+	CHECK(sub_make(sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(message));
@@ -32,9 +32,10 @@ static bool receive_without_a_message_is_empty(void)
 
 static bool receive_refuses(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 
-	CHECK_OK(call4(CALL_HANDLE, HANDLE_COPY, SLOT_SELF, SLOT_A, RIGHT_SEND | RIGHT_GIVE | RIGHT_MINT, 0));
+	CHECK_OK(call4(CALL_HANDLE, HANDLE_COPY, SLOT_SELF, SLOT_A,
+		RIGHT_SEND | RIGHT_GIVE | RIGHT_MINT, 0));
 	CHECK_EQUAL(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message), ST_NO_RIGHT);
 	CHECK_EQUAL(reply_receive(SLOT_B | RR_RECEIVE | RR_NONBLOCK, &message), ST_BAD_HANDLE);
 	CHECK_EQUAL(reply_receive(0xffff | RR_RECEIVE | RR_NONBLOCK, &message), ST_BAD_HANDLE);
@@ -47,7 +48,7 @@ static bool call_refuses(void)
 	struct sub sub;
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_A, RIGHT_SEND, 0));
 	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
@@ -65,7 +66,7 @@ static bool call_refuses(void)
 static bool a_reply_and_the_next_message_come_in_one_call(void)
 {
 	struct message message;
-	struct sub_wish wish = {.priority = PRIORITY_BELOW};
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
 	struct sub sub;
 
 	CHECK(sub_make(&sub, &wish));
@@ -96,7 +97,7 @@ static bool replies_come_in_any_order(void)
 	struct message first, second;
 	struct sub one, two;
 
-	CHECK(sub_make(&one, 0) && sub_make(&two, 0));
+	CHECK(sub_make(&one, NULL) && sub_make(&two, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 1, 0);
 	step_call(1, SUB_SLOT_MAIN, LABEL, 2, 0);
 	CHECK(sub_start(&one, program_steps, 0, 0));
@@ -130,7 +131,7 @@ static bool an_old_token_does_not_fit_the_next_call(void)
 	struct message message, next;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -164,7 +165,7 @@ static bool forged_tokens_are_refused(void)
 
 static bool a_token_of_another_port_is_refused(void)
 {
-	struct message message, wrong = {0};
+	struct message message, wrong = { 0 };
 	struct sub sub;
 	pfn_t port;
 
@@ -182,7 +183,7 @@ static bool a_queued_caller_cannot_be_answered(void)
 	struct sub sub;
 	uint64_t next;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -229,7 +230,7 @@ static bool a_reply_to_a_stopped_thread_is_refused(void)
 static bool a_refused_batch_leaves_the_token_valid(void)
 {
 	struct message message;
-	struct op bad = {op_head(OP_RETYPE, 0, boot->init_space, 0, 1), FRAME_DATA, 0};
+	struct op bad = { op_head(OP_RETYPE, 0, boot->init_space, 0, 1), FRAME_DATA, 0 };
 	struct sub sub;
 
 	CHECK(sub_that_called(&sub, &message));
@@ -243,14 +244,15 @@ static bool a_refused_batch_leaves_the_token_valid(void)
 static bool results_of_a_reply_are_taken_before_receiving(void)
 {
 	struct message message;
-	struct op read = {op_head(OP_READ, 0, boot->top, 0, 1), 0, 0};
+	struct op read = { op_head(OP_READ, 0, boot->top, 0, 1), 0, 0 };
 	struct sub sub;
 
 	CHECK(sub_that_called(&sub, &message));
 	message.tag = 1ull << TAG_OPS_SHIFT;
 	message.w[0] = read.head;
 	message.w[1] = message.w[2] = 0;
-	CHECK_EQUAL(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE | RR_NONBLOCK, &message), ST_RESULTS);
+	CHECK_EQUAL(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE | RR_NONBLOCK, &message),
+		ST_RESULTS);
 	CHECK_EQUAL(message.w[0], 1);
 	CHECK_EQUAL(message.w[2], 1);
 	let_others_run();
@@ -263,7 +265,8 @@ static bool results_of_a_reply_are_taken_before_receiving(void)
 
 static bool the_more_important_caller_is_received_first(void)
 {
-	struct sub_wish low = {.priority = PRIORITY_ABOVE}, high = {.priority = PRIORITY_ABOVE + 5};
+	struct sub_wish low = { .priority = PRIORITY_ABOVE },
+			high = { .priority = PRIORITY_ABOVE + 5 };
 	struct message message;
 	struct sub one, two, three;
 
@@ -288,7 +291,7 @@ static bool interrupt_withdraws_a_queued_call(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub.thread, 0, 0));
@@ -337,7 +340,7 @@ static bool interrupt_ends_a_receive(void)
 	struct sub sub;
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_A, RIGHT_RECEIVE, 0));
 	step_add(0, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
@@ -353,7 +356,7 @@ static bool interrupt_of_a_thread_that_waits_for_nothing_does_nothing(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub.thread, 0, 0));
 	CHECK_OK(op_on(OP_THREAD_INTERRUPT, boot->thread, 0, 0));
 	CHECK_EQUAL(op_on(OP_THREAD_INTERRUPT, sub.space, 0, 0), ST_WRONG_TYPE);
@@ -366,7 +369,7 @@ static bool interrupt_of_a_thread_that_waits_for_nothing_does_nothing(void)
 /* A sub that has called port SLOT_A of ours. */
 static bool sub_calls_port_a(struct sub *sub, uint32_t list)
 {
-	CHECK(sub_make(sub, 0));
+	CHECK(sub_make(sub, NULL));
 	CHECK_OK(sub_give(sub, SUB_SLOT_A, SLOT_A, RIGHT_SEND, sub->badge));
 	step_call(list, SUB_SLOT_A, LABEL, 0, 0);
 	CHECK(sub_start(sub, program_steps, list, 0));
@@ -375,7 +378,7 @@ static bool sub_calls_port_a(struct sub *sub, uint32_t list)
 
 static bool a_port_destroyed_in_mid_call_fails_the_callers(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	struct sub served, queued;
 	pfn_t port;
 
@@ -398,7 +401,7 @@ static bool a_port_destroyed_while_somebody_receives_ends_the_receive(void)
 	struct sub sub;
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_A, RIGHT_RECEIVE, 0));
 	step_add(0, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
@@ -410,10 +413,11 @@ static bool a_port_destroyed_while_somebody_receives_ends_the_receive(void)
 	return true;
 }
 
-/* Threads of one space that queue at port A.  They need no stack: they never come back from their call. */
+/* Threads of one space that queue at port A.  They need no stack: they never come back from their
+   call. */
 static bool many_callers(struct sub *sub)
 {
-	CHECK(sub_make(sub, 0));
+	CHECK(sub_make(sub, NULL));
 	CHECK_OK(sub_give(sub, SUB_SLOT_A, SLOT_A, RIGHT_SEND, 0));
 	step_call(0, SUB_SLOT_A, LABEL, 0, 0);
 	for (uint32_t i = 0; i < MANY; i++) {
@@ -421,8 +425,10 @@ static bool many_callers(struct sub *sub)
 
 		caller.thread = frame_take();
 		CHECK_OK(op_on(OP_THREAD_CREATE, caller.thread, sub->space, PRIORITY_ABOVE));
-		CHECK(sub_set(&caller, THREAD_FIELD_START, (uint64_t)blob_call_and_stop, SUB_STACK_TOP - 8));
-		CHECK(sub_set(&caller, THREAD_FIELD_ARGUMENTS, SUB_SLOT_A, (uint64_t)&shared_page.word[0]));
+		CHECK(sub_set(&caller, THREAD_FIELD_START, (uint64_t)blob_call_and_stop,
+			SUB_STACK_TOP - 8));
+		CHECK(sub_set(&caller, THREAD_FIELD_ARGUMENTS, SUB_SLOT_A,
+			(uint64_t)&shared_page.word[0]));
 		CHECK_OK(op_on(OP_THREAD_START, caller.thread, 0, 0));
 	}
 	let_others_run();
@@ -451,14 +457,14 @@ static bool a_port_with_many_callers_is_destroyed_in_pieces(void)
 
 static bool port_reset_fails_served_calls_and_requeues_faults(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	struct sub caller, faulter, queued;
 	pfn_t port;
 
 	CHECK(port_make(SLOT_A, &port));
 	CHECK(sub_calls_port_a(&caller, 0));
 	CHECK_OK(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message));
-	CHECK(sub_make(&faulter, 0));
+	CHECK(sub_make(&faulter, NULL));
 	CHECK(sub_set(&faulter, THREAD_FIELD_FAULT_PORT, SLOT_A, faulter.badge));
 	CHECK(sub_start(&faulter, program_read, SUB_UNUSED, 0));
 	CHECK_OK(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message));
@@ -478,7 +484,7 @@ static bool port_reset_fails_served_calls_and_requeues_faults(void)
 
 static bool port_reset_is_bounded_and_refuses(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	struct sub sub;
 	status_t status;
 	uint32_t pieces = 1;
@@ -501,6 +507,80 @@ static bool port_reset_is_bounded_and_refuses(void)
 	return true;
 }
 
+/* A served caller whose cancel is still to be announced, at port SLOT_A. */
+static bool sub_with_cancel(struct sub *sub, struct message *message, pfn_t *port)
+{
+	CHECK(port_make(SLOT_A, port));
+	CHECK(sub_calls_port_a(sub, 0));
+	*message = (struct message){ 0 };
+	CHECK_OK(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, message));
+	CHECK_OK(op_on(OP_THREAD_INTERRUPT, sub->thread, 0, 0));
+	return true;
+}
+
+static bool a_pending_cancel_ends_with_its_port(void)
+{
+	struct message message;
+	struct sub sub;
+	pfn_t port;
+
+	CHECK(sub_with_cancel(&sub, &message, &port));
+	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
+	let_others_run();
+	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_DEAD);
+	return true;
+}
+
+static bool a_pending_cancel_ends_with_a_reset(void)
+{
+	struct message message;
+	struct sub sub;
+	pfn_t port;
+
+	CHECK(sub_with_cancel(&sub, &message, &port));
+	CHECK_OK(op_on(OP_PORT_RESET, port, 0, 0));
+	let_others_run();
+	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_DEAD);
+	CHECK_EQUAL(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message), ST_EMPTY);
+	return true;
+}
+
+static bool a_pending_cancel_ends_with_its_thread(void)
+{
+	struct message message;
+	struct sub sub;
+	pfn_t port;
+
+	CHECK(sub_with_cancel(&sub, &message, &port));
+	CHECK_OK(op_on(OP_DESTROY, sub.thread, 0, 0));
+	CHECK_EQUAL(reply_receive(SLOT_A | RR_RECEIVE | RR_NONBLOCK, &message), ST_EMPTY);
+	return true;
+}
+
+static bool two_receivers_of_a_port_get_a_message_each(void)
+{
+	struct step *calls[2];
+	struct sub one, two, caller[2];
+	pfn_t port;
+
+	CHECK(port_make(SLOT_A, &port));
+	CHECK(sub_make(&one, NULL) && sub_make(&two, NULL));
+	CHECK_OK(sub_give(&one, SUB_SLOT_A, SLOT_A, RIGHT_RECEIVE, 0));
+	CHECK_OK(sub_give(&two, SUB_SLOT_A, SLOT_A, RIGHT_RECEIVE, 0));
+	calls[0] = step_add(0, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
+	calls[1] = step_add(1, CALL_REPLY_RECEIVE, SUB_SLOT_A | RR_RECEIVE, 0, 0, 0);
+	CHECK(sub_start(&one, program_steps, 0, 0) && sub_start(&two, program_steps, 1, 0));
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK(sub_make(&caller[i], NULL));
+		CHECK_OK(sub_give(&caller[i], SUB_SLOT_A, SLOT_A, RIGHT_SEND, 100 + i));
+		CHECK(sub_start(&caller[i], blob_call_and_stop, SUB_SLOT_A,
+			(uint64_t)&shared_page.word[0]));
+		CHECK_EQUAL(calls[i]->out.rax, ST_OK);
+		CHECK_EQUAL(calls[i]->out.rdi, 100 + i);
+	}
+	return true;
+}
+
 static bool a_fault_port_that_dies_parks_the_thread(void)
 {
 	struct message message;
@@ -509,7 +589,7 @@ static bool a_fault_port_that_dies_parks_the_thread(void)
 
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(op_on(OP_POOL_SET, 0, boot->pool, SLOT_SELF | 0x20ull << 32));
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_set(&sub, THREAD_FIELD_FAULT_PORT, SLOT_A, sub.badge));
 	CHECK(sub_start(&sub, program_write, SUB_UNUSED, 1));
 	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
@@ -526,33 +606,45 @@ static bool a_fault_port_that_dies_parks_the_thread(void)
 }
 
 const struct test tests_calls[] = {
-	{"receive_without_a_message_is_empty", receive_without_a_message_is_empty},
-	{"receive_refuses", receive_refuses},
-	{"call_refuses", call_refuses},
-	{"a_reply_and_the_next_message_come_in_one_call", a_reply_and_the_next_message_come_in_one_call},
-	{"replies_come_in_any_order", replies_come_in_any_order},
-	{"a_token_is_good_once", a_token_is_good_once},
-	{"an_old_token_does_not_fit_the_next_call", an_old_token_does_not_fit_the_next_call},
-	{"forged_tokens_are_refused", forged_tokens_are_refused},
-	{"a_token_of_another_port_is_refused", a_token_of_another_port_is_refused},
-	{"a_queued_caller_cannot_be_answered", a_queued_caller_cannot_be_answered},
-	{"a_reply_to_a_dead_thread_is_refused", a_reply_to_a_dead_thread_is_refused},
-	{"a_reply_to_a_stopped_thread_is_refused", a_reply_to_a_stopped_thread_is_refused},
-	{"a_refused_batch_leaves_the_token_valid", a_refused_batch_leaves_the_token_valid},
-	{"results_of_a_reply_are_taken_before_receiving", results_of_a_reply_are_taken_before_receiving},
-	{"the_more_important_caller_is_received_first", the_more_important_caller_is_received_first},
-	{"interrupt_withdraws_a_queued_call", interrupt_withdraws_a_queued_call},
-	{"interrupt_announces_a_served_call_as_cancel", interrupt_announces_a_served_call_as_cancel},
-	{"a_cancel_can_be_overtaken_by_the_reply", a_cancel_can_be_overtaken_by_the_reply},
-	{"interrupt_ends_a_receive", interrupt_ends_a_receive},
-	{"interrupt_of_a_thread_that_waits_for_nothing_does_nothing",
-	 interrupt_of_a_thread_that_waits_for_nothing_does_nothing},
-	{"a_port_destroyed_in_mid_call_fails_the_callers", a_port_destroyed_in_mid_call_fails_the_callers},
-	{"a_port_destroyed_while_somebody_receives_ends_the_receive",
-	 a_port_destroyed_while_somebody_receives_ends_the_receive},
-	{"a_port_with_many_callers_is_destroyed_in_pieces", a_port_with_many_callers_is_destroyed_in_pieces},
-	{"port_reset_fails_served_calls_and_requeues_faults", port_reset_fails_served_calls_and_requeues_faults},
-	{"port_reset_is_bounded_and_refuses", port_reset_is_bounded_and_refuses},
-	{"a_fault_port_that_dies_parks_the_thread", a_fault_port_that_dies_parks_the_thread},
-	{0},
+	{ "receive_without_a_message_is_empty", receive_without_a_message_is_empty },
+	{ "receive_refuses", receive_refuses },
+	{ "call_refuses", call_refuses },
+	{ "a_reply_and_the_next_message_come_in_one_call",
+		a_reply_and_the_next_message_come_in_one_call },
+	{ "replies_come_in_any_order", replies_come_in_any_order },
+	{ "a_token_is_good_once", a_token_is_good_once },
+	{ "an_old_token_does_not_fit_the_next_call", an_old_token_does_not_fit_the_next_call },
+	{ "forged_tokens_are_refused", forged_tokens_are_refused },
+	{ "a_token_of_another_port_is_refused", a_token_of_another_port_is_refused },
+	{ "a_queued_caller_cannot_be_answered", a_queued_caller_cannot_be_answered },
+	{ "a_reply_to_a_dead_thread_is_refused", a_reply_to_a_dead_thread_is_refused },
+	{ "a_reply_to_a_stopped_thread_is_refused", a_reply_to_a_stopped_thread_is_refused },
+	{ "a_refused_batch_leaves_the_token_valid", a_refused_batch_leaves_the_token_valid },
+	{ "results_of_a_reply_are_taken_before_receiving",
+		results_of_a_reply_are_taken_before_receiving },
+	{ "the_more_important_caller_is_received_first",
+		the_more_important_caller_is_received_first },
+	{ "interrupt_withdraws_a_queued_call", interrupt_withdraws_a_queued_call },
+	{ "interrupt_announces_a_served_call_as_cancel",
+		interrupt_announces_a_served_call_as_cancel },
+	{ "a_cancel_can_be_overtaken_by_the_reply", a_cancel_can_be_overtaken_by_the_reply },
+	{ "interrupt_ends_a_receive", interrupt_ends_a_receive },
+	{ "interrupt_of_a_thread_that_waits_for_nothing_does_nothing",
+		interrupt_of_a_thread_that_waits_for_nothing_does_nothing },
+	{ "a_port_destroyed_in_mid_call_fails_the_callers",
+		a_port_destroyed_in_mid_call_fails_the_callers },
+	{ "a_port_destroyed_while_somebody_receives_ends_the_receive",
+		a_port_destroyed_while_somebody_receives_ends_the_receive },
+	{ "a_port_with_many_callers_is_destroyed_in_pieces",
+		a_port_with_many_callers_is_destroyed_in_pieces },
+	{ "port_reset_fails_served_calls_and_requeues_faults",
+		port_reset_fails_served_calls_and_requeues_faults },
+	{ "port_reset_is_bounded_and_refuses", port_reset_is_bounded_and_refuses },
+	{ "a_pending_cancel_ends_with_its_port", a_pending_cancel_ends_with_its_port },
+	{ "a_pending_cancel_ends_with_a_reset", a_pending_cancel_ends_with_a_reset },
+	{ "a_pending_cancel_ends_with_its_thread", a_pending_cancel_ends_with_its_thread },
+	{ "two_receivers_of_a_port_get_a_message_each",
+		two_receivers_of_a_port_get_a_message_each },
+	{ "a_fault_port_that_dies_parks_the_thread", a_fault_port_that_dies_parks_the_thread },
+	{ 0 },
 };

@@ -8,17 +8,17 @@
 #include "kernel_tests.h"
 #include <server/string.h>
 
-#define CLOCK_INDEX RAW_IO_FIRST
-#define CLOCK_DATA (RAW_IO_FIRST + 1)
-#define CLOCK_STATUS_A 10u
-#define CLOCK_STATUS_B 11u
-#define CLOCK_STATUS_C 12u
-#define CLOCK_RAM 0x40u /* a byte of its memory that nobody uses */
-#define CLOCK_PERIODIC 0x40u
+#define CLOCK_INDEX	RAW_IO_FIRST
+#define CLOCK_DATA	(RAW_IO_FIRST + 1)
+#define CLOCK_STATUS_A	10u
+#define CLOCK_STATUS_B	11u
+#define CLOCK_STATUS_C	12u
+#define CLOCK_RAM	0x40u /* a byte of its memory that nobody uses */
+#define CLOCK_PERIODIC	0x40u
 #define CLOCK_RATE_1024 0x26u
-#define NOTIFY_CLOCK 0x100u
-#define SLOT_A 20u
-#define SLOT_B 21u
+#define NOTIFY_CLOCK	0x100u
+#define SLOT_A		20u
+#define SLOT_B		21u
 
 static status_t io(uint32_t what, uint64_t port, uint64_t value, uint64_t *result)
 {
@@ -35,15 +35,15 @@ static uint64_t clock_read(uint32_t index)
 {
 	uint64_t value = 0;
 
-	(void)io(IO_OUT8, CLOCK_INDEX, index, 0);
+	(void)io(IO_OUT8, CLOCK_INDEX, index, NULL);
 	(void)io(IO_IN8, CLOCK_DATA, 0, &value);
 	return value;
 }
 
 static void clock_write(uint32_t index, uint64_t value)
 {
-	(void)io(IO_OUT8, CLOCK_INDEX, index, 0);
-	(void)io(IO_OUT8, CLOCK_DATA, value, 0);
+	(void)io(IO_OUT8, CLOCK_INDEX, index, NULL);
+	(void)io(IO_OUT8, CLOCK_DATA, value, NULL);
 }
 
 static bool granted_ports_reach_the_device(void)
@@ -65,15 +65,15 @@ static bool string_forms_move_the_message_page(void)
 
 	clock_write(CLOCK_RAM, 0x3c);
 	memset(page, 0, PAGE_SIZE);
-	CHECK_OK(io(IO_INS8, CLOCK_DATA, PAGE_SIZE, 0));
+	CHECK_OK(io(IO_INS8, CLOCK_DATA, PAGE_SIZE, NULL));
 	CHECK(page[0] == 0x3c && page[PAGE_SIZE - 1] == 0x3c);
 	page[0] = 0x11;
 	page[1] = 0x22;
 	page[2] = 0x33;
-	(void)io(IO_OUT8, CLOCK_INDEX, CLOCK_RAM, 0);
-	CHECK_OK(io(IO_OUTS8, CLOCK_DATA, 3, 0));
+	(void)io(IO_OUT8, CLOCK_INDEX, CLOCK_RAM, NULL);
+	CHECK_OK(io(IO_OUTS8, CLOCK_DATA, 3, NULL));
 	CHECK_EQUAL(clock_read(CLOCK_RAM), 0x33);
-	CHECK_OK(io(IO_INS16, CLOCK_INDEX, 1, 0));
+	CHECK_OK(io(IO_INS16, CLOCK_INDEX, 1, NULL));
 	clock_write(CLOCK_RAM, old);
 	return true;
 }
@@ -81,25 +81,25 @@ static bool string_forms_move_the_message_page(void)
 static bool io_refuses(void)
 {
 	for (uint32_t what = IO_IN8; what <= IO_OUTS32; what++) {
-		CHECK_EQUAL(io(what, 0x80, 0, 0), ST_NO_RIGHT);
-		CHECK_EQUAL(io(what, CLOCK_INDEX - 1, 0, 0), ST_NO_RIGHT);
-		CHECK_EQUAL(io(what, CLOCK_DATA + 1, 0, 0), ST_NO_RIGHT);
-		CHECK_EQUAL(io(what, 0x10000 + CLOCK_INDEX, 0, 0), ST_NO_RIGHT);
-		CHECK_EQUAL(io(what, ~0ull, 0, 0), ST_NO_RIGHT);
+		CHECK_EQUAL(io(what, 0x80, 0, NULL), ST_NO_RIGHT);
+		CHECK_EQUAL(io(what, CLOCK_INDEX - 1, 0, NULL), ST_NO_RIGHT);
+		CHECK_EQUAL(io(what, CLOCK_DATA + 1, 0, NULL), ST_NO_RIGHT);
+		CHECK_EQUAL(io(what, 0x10000 + CLOCK_INDEX, 0, NULL), ST_NO_RIGHT);
+		CHECK_EQUAL(io(what, ~0ull, 0, NULL), ST_NO_RIGHT);
 	}
-	CHECK_EQUAL(io(IO_IN16, CLOCK_DATA, 0, 0), ST_NO_RIGHT); /* reaches over the end */
-	CHECK_EQUAL(io(IO_OUT32, CLOCK_INDEX, 0, 0), ST_NO_RIGHT);
-	CHECK_EQUAL(io(IO_INS8, CLOCK_DATA, 4097, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(io(IO_INS16, CLOCK_INDEX, 2049, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(io(IO_OUTS8, CLOCK_DATA, 1ull << 32, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(io(IO_OUTS32 + 1, CLOCK_DATA, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(io(~0u, CLOCK_DATA, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(io(IO_IN16, CLOCK_DATA, 0, NULL), ST_NO_RIGHT); /* reaches over the end */
+	CHECK_EQUAL(io(IO_OUT32, CLOCK_INDEX, 0, NULL), ST_NO_RIGHT);
+	CHECK_EQUAL(io(IO_INS8, CLOCK_DATA, 4097, NULL), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(io(IO_INS16, CLOCK_INDEX, 2049, NULL), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(io(IO_OUTS8, CLOCK_DATA, 1ull << 32, NULL), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(io(IO_OUTS32 + 1, CLOCK_DATA, 0, NULL), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(io(~0u, CLOCK_DATA, 0, NULL), ST_BAD_ARGUMENT);
 	return true;
 }
 
 static bool string_io_needs_a_message_page(void)
 {
-	struct sub_wish wish = {.no_message_page = true};
+	struct sub_wish wish = { .no_message_page = true };
 	struct step *step;
 	struct sub sub;
 
@@ -126,15 +126,16 @@ static bool irq_refuses(void)
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_ACK, ~0ull, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_ACK + 1, RAW_IRQ_LINE, SLOT_SELF, 1, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_SELF, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_SELF, 1ull << 32, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_SELF, 1ull << 32, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_B, 1, 0), ST_BAD_HANDLE);
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, ~0ull, 1, 0), ST_BAD_HANDLE);
 	CHECK_EQUAL(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_A, 1, 0), ST_NO_RIGHT);
 	return true;
 }
 
-/* As receive_soon, but with the processor busy: an emulator that counts instructions lets an idle machine's time
-   jump, while its clock chip goes by another clock. */
+/* As receive_soon, but with the processor busy: an emulator that counts instructions lets an idle
+   machine's time jump, while its clock chip goes by another clock. */
 static status_t receive_busy(struct message *message)
 {
 	uint64_t now[3], until;
@@ -152,7 +153,7 @@ static status_t receive_busy(struct message *message)
 
 static bool an_interrupt_is_a_notification_and_masked_until_acknowledged(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	uint64_t rate = clock_read(CLOCK_STATUS_A), control = clock_read(CLOCK_STATUS_B);
 	status_t first, masked, again;
 
@@ -181,7 +182,7 @@ static bool an_interrupt_is_a_notification_and_masked_until_acknowledged(void)
 
 static bool the_deadline_is_a_notification_at_its_time(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	uint64_t before[3], after[3];
 	const uint64_t wait = 20000000;
 
@@ -197,7 +198,7 @@ static bool the_deadline_is_a_notification_at_its_time(void)
 
 static bool a_deadline_that_passed_comes_at_once(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 
 	CHECK_OK(call4(CALL_TIMER, TIMER_SET, 1, 0, 0, 0));
 	CHECK_OK(reply_receive(SLOT_SELF | RR_RECEIVE, &message));
@@ -222,8 +223,8 @@ static bool a_deadline_can_be_taken_back(void)
 
 static bool a_deadline_in_the_far_future_disturbs_nothing(void)
 {
-	static const uint64_t far[] = {~0ull, 1ull << 63, ~0ull >> 1, 1ull << 62};
-	struct sub_wish below = {.priority = PRIORITY_BELOW};
+	static const uint64_t far[] = { ~0ull, 1ull << 63, ~0ull >> 1, 1ull << 62 };
+	struct sub_wish below = { .priority = PRIORITY_BELOW };
 	struct message message;
 	struct sub sub;
 
@@ -238,6 +239,35 @@ static bool a_deadline_in_the_far_future_disturbs_nothing(void)
 		CHECK_EQUAL(receive_soon(&message), ST_EMPTY);
 		CHECK(shared_page.word[0] > 0);
 	}
+	return true;
+}
+
+/* Notifications that the kernel itself sends: to a port that is gone they go nowhere, nor to what
+   its frame became. */
+static bool bindings_to_a_port_that_died_do_nothing(void)
+{
+	struct sub_wish no_ports = { .no_exception_port = true, .no_fault_port = true };
+	struct message message = { 0 };
+	struct sub sub;
+	uint64_t now[3];
+	pfn_t port;
+
+	CHECK(port_make(SLOT_A, &port));
+	CHECK_OK(call4(CALL_TIMER, TIMER_BIND, SLOT_A, 1, 0, 0));
+	CHECK_OK(call4(CALL_IRQ, IRQ_BIND, RAW_IRQ_LINE, SLOT_A, 2, 0));
+	CHECK_OK(op_on(OP_POOL_SET, 0, boot->pool, SLOT_A | 4ull << 32));
+	CHECK_OK(op_on(OP_DESTROY, port, 0, 0));
+	CHECK_OK(op_at(OP_PORT_CREATE, port, SLOT_B, 0, 0));
+	CHECK(sub_make(&sub, &no_ports));
+	CHECK(sub_start(&sub, program_read, SUB_UNUSED, 0)); /* is parked */
+	CHECK_OK(call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now));
+	CHECK_OK(call4(CALL_TIMER, TIMER_SET, now[0] + 1000000, 0, 0, 0));
+	for (uint64_t until = now[0] + 5000000; now[0] < until;) {
+		CHECK_OK(call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now));
+	}
+	CHECK_EQUAL(reply_receive(SLOT_B | RR_RECEIVE | RR_NONBLOCK, &message), ST_EMPTY);
+	CHECK_OK(op_on(OP_POOL_SET, 0, boot->pool, 0));
+	CHECK_OK(call4(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0));
 	return true;
 }
 
@@ -263,7 +293,7 @@ static bool timer_refuses(void)
 	CHECK_EQUAL(call4(CALL_TIMER, TIMER_BIND, SLOT_B, 1, 0, 0), ST_BAD_HANDLE);
 	CHECK_EQUAL(call4(CALL_TIMER, TIMER_BIND, SLOT_A, 1, 0, 0), ST_NO_RIGHT);
 	CHECK_EQUAL(call4(CALL_TIMER, TIMER_BIND, SLOT_SELF, 0, 0, 0), ST_BAD_ARGUMENT);
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	set = step_add(0, CALL_TIMER, TIMER_SET, 1, 0, 0);
 	bind = step_add(0, CALL_TIMER, TIMER_BIND, SUB_SLOT_MAIN, 1, 0);
 	now = step_add(0, CALL_TIMER, TIMER_NOW, 0, 0, 0);
@@ -296,7 +326,7 @@ static bool counters_count_calls(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
@@ -319,7 +349,7 @@ static bool records_show_the_last_messages(void)
 	uint64_t out[3];
 	bool seen = false;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, 0x5eed, 0x1234, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
@@ -328,7 +358,7 @@ static bool records_show_the_last_messages(void)
 	for (uint64_t i = 0; i < out[0] / sizeof(struct info_record); i++) {
 		CHECK(i == 0 || records[i].tsc >= records[i - 1].tsc);
 		seen = seen || (records[i].kind == RECORD_CALL && records[i].label == 0x5eed &&
-				records[i].from == sub.thread && records[i].word0 == 0x1234);
+				       records[i].from == sub.thread && records[i].word0 == 0x1234);
 	}
 	CHECK(seen);
 	return true;
@@ -336,15 +366,17 @@ static bool records_show_the_last_messages(void)
 
 static bool info_and_debug_refuse(void)
 {
-	struct sub_wish wish = {.no_message_page = true, .flags = SPACE_DEBUG};
+	struct sub_wish wish = { .no_message_page = true, .flags = SPACE_DEBUG };
 	struct step *info, *log;
 	struct sub sub;
 
 	CHECK_EQUAL(call4(CALL_INFO, INFO_RECORDS + 1, 0, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_LOG, 4097, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK + 1, 0, 0, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT + 1, 0, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 1ull << 32, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT + 1, 0, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 1ull << 32, 0, 0),
+		ST_BAD_ARGUMENT);
 	CHECK(sub_make(&sub, &wish));
 	info = step_add(0, CALL_INFO, INFO_BOOT, 0, 0, 0);
 	log = step_add(0, CALL_DEBUG, DEBUG_LOG, 1, 0, 0);
@@ -359,7 +391,7 @@ static bool spaces_without_rights_cannot_debug_or_shut_down(void)
 	struct step *log, *ok, *hook, *end;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	log = step_add(0, CALL_DEBUG, DEBUG_LOG, 0, 0, 0);
 	ok = step_add(0, CALL_DEBUG, DEBUG_KERNEL_OK, 0, 0, 0);
 	hook = step_add(0, CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_NO_FLUSH, 1, 0);
@@ -380,24 +412,28 @@ static bool shutdown_takes_a_byte(void)
 }
 
 const struct test tests_devices[] = {
-	{"granted_ports_reach_the_device", granted_ports_reach_the_device},
-	{"string_forms_move_the_message_page", string_forms_move_the_message_page},
-	{"io_refuses", io_refuses},
-	{"string_io_needs_a_message_page", string_io_needs_a_message_page},
-	{"irq_refuses", irq_refuses},
-	{"an_interrupt_is_a_notification_and_masked_until_acknowledged",
-	 an_interrupt_is_a_notification_and_masked_until_acknowledged},
-	{"the_deadline_is_a_notification_at_its_time", the_deadline_is_a_notification_at_its_time},
-	{"a_deadline_that_passed_comes_at_once", a_deadline_that_passed_comes_at_once},
-	{"a_deadline_can_be_taken_back", a_deadline_can_be_taken_back},
-	{"a_deadline_in_the_far_future_disturbs_nothing", a_deadline_in_the_far_future_disturbs_nothing},
-	{"time_never_goes_back", time_never_goes_back},
-	{"timer_refuses", timer_refuses},
-	{"information_is_what_init_told", information_is_what_init_told},
-	{"counters_count_calls", counters_count_calls},
-	{"records_show_the_last_messages", records_show_the_last_messages},
-	{"info_and_debug_refuse", info_and_debug_refuse},
-	{"spaces_without_rights_cannot_debug_or_shut_down", spaces_without_rights_cannot_debug_or_shut_down},
-	{"shutdown_takes_a_byte", shutdown_takes_a_byte},
-	{0},
+	{ "granted_ports_reach_the_device", granted_ports_reach_the_device },
+	{ "string_forms_move_the_message_page", string_forms_move_the_message_page },
+	{ "io_refuses", io_refuses },
+	{ "string_io_needs_a_message_page", string_io_needs_a_message_page },
+	{ "irq_refuses", irq_refuses },
+	{ "an_interrupt_is_a_notification_and_masked_until_acknowledged",
+		an_interrupt_is_a_notification_and_masked_until_acknowledged },
+	{ "the_deadline_is_a_notification_at_its_time",
+		the_deadline_is_a_notification_at_its_time },
+	{ "a_deadline_that_passed_comes_at_once", a_deadline_that_passed_comes_at_once },
+	{ "a_deadline_can_be_taken_back", a_deadline_can_be_taken_back },
+	{ "a_deadline_in_the_far_future_disturbs_nothing",
+		a_deadline_in_the_far_future_disturbs_nothing },
+	{ "bindings_to_a_port_that_died_do_nothing", bindings_to_a_port_that_died_do_nothing },
+	{ "time_never_goes_back", time_never_goes_back },
+	{ "timer_refuses", timer_refuses },
+	{ "information_is_what_init_told", information_is_what_init_told },
+	{ "counters_count_calls", counters_count_calls },
+	{ "records_show_the_last_messages", records_show_the_last_messages },
+	{ "info_and_debug_refuse", info_and_debug_refuse },
+	{ "spaces_without_rights_cannot_debug_or_shut_down",
+		spaces_without_rights_cannot_debug_or_shut_down },
+	{ "shutdown_takes_a_byte", shutdown_takes_a_byte },
+	{ 0 },
 };

@@ -5,19 +5,20 @@
  */
 #include "kernel_tests.h"
 
-#define RFLAGS_INTERRUPTS (1ull << 9)
-#define RFLAGS_IOPL (3ull << 12)
-#define RFLAGS_VIRTUAL (1ull << 17)
-#define RFLAGS_TRAP (1ull << 8)
-#define NON_CANONICAL 0x0000800000000000ull
-#define LAST_PAGE 0x00007ffffffff000ull
-#define GATE_ERROR(vector) ((vector) * 8 + 2)
-#define GATE_ERROR_QEMU(vector) ((vector) * 16 + 2) /* what QEMU 7.2 says in long mode */
+#define RFLAGS_INTERRUPTS	(1ull << 9)
+#define RFLAGS_IOPL		(3ull << 12)
+#define RFLAGS_VIRTUAL		(1ull << 17)
+#define RFLAGS_TRAP		(1ull << 8)
+#define NON_CANONICAL		0x0000800000000000ull
+#define LAST_PAGE		0x00007ffffffff000ull
+#define GATE_ERROR(vector)	((vector)*8 + 2)
+#define GATE_ERROR_QEMU(vector) ((vector)*16 + 2) /* what QEMU 7.2 says in long mode */
 
 static const struct registers *const payload = MESSAGE_PAGE;
 
 /* The next message is an exception of the sub. */
-static bool exception_is(const struct sub *sub, struct message *message, uint64_t vector, uint64_t error, uint64_t rip)
+static bool exception_is(const struct sub *sub, struct message *message, uint64_t vector,
+	uint64_t error, uint64_t rip)
 {
 	CHECK_OK(receive_now(message));
 	CHECK_EQUAL(message->tag, tag_make(LABEL_EXCEPTION, sizeof(struct registers)) | TAG_KERNEL);
@@ -31,17 +32,18 @@ static bool exception_is(const struct sub *sub, struct message *message, uint64_
 }
 
 /* One test per program of blobs.asm: it raises `vector` with `error` at NAME_at + offset. */
-#define EXCEPTION_TEST(name, vector, error, offset)                                                    \
-	extern const uint8_t program_##name##_at[];                                                  \
-	void program_##name(uint64_t first, uint64_t second);                                        \
-	static bool exception_##name(void)                                                           \
-	{                                                                                            \
-		struct message message;                                                              \
-		struct sub sub;                                                                      \
-                                                                                                     \
-		CHECK(sub_make(&sub, 0));                                                            \
-		CHECK(sub_start(&sub, program_##name, 0, 0));                                        \
-		return exception_is(&sub, &message, vector, error, (uint64_t)program_##name##_at + (offset)); \
+#define EXCEPTION_TEST(name, vector, error, offset)                                               \
+	extern const uint8_t program_##name##_at[];                                               \
+	void program_##name(uint64_t first, uint64_t second);                                     \
+	static bool exception_##name(void)                                                        \
+	{                                                                                         \
+		struct message message;                                                           \
+		struct sub sub;                                                                   \
+                                                                                                  \
+		CHECK(sub_make(&sub, NULL));                                                      \
+		CHECK(sub_start(&sub, program_##name, 0, 0));                                     \
+		return exception_is(                                                              \
+			&sub, &message, vector, error, (uint64_t)program_##name##_at + (offset)); \
 	}
 
 EXCEPTION_TEST(divide, VECTOR_DIVIDE, 0, 0)
@@ -58,13 +60,14 @@ EXCEPTION_TEST(non_canonical, VECTOR_PROTECTION, 0, 0)
 EXCEPTION_TEST(x87, VECTOR_FPU, 0, 0)
 
 /* What not every emulator raises: the program then goes on, or meets `instead`. */
-static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vector, uint64_t instead)
+static bool exception_or_skip(
+	program_t program, const uint8_t *at, uint64_t vector, uint64_t instead)
 {
 	struct message message;
 	struct sub sub;
 	status_t status;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program, 0, 0));
 	status = receive_now(&message);
 	if (status == ST_EMPTY || message.w[0] == instead) {
@@ -77,10 +80,10 @@ static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vec
 }
 
 #define RARE_EXCEPTION_TEST(name, vector, instead)                                              \
-	extern const uint8_t program_##name##_at[];                                           \
-	void program_##name(uint64_t first, uint64_t second);                                 \
-	static bool exception_##name(void)                                                    \
-	{                                                                                     \
+	extern const uint8_t program_##name##_at[];                                             \
+	void program_##name(uint64_t first, uint64_t second);                                   \
+	static bool exception_##name(void)                                                      \
+	{                                                                                       \
 		return exception_or_skip(program_##name, program_##name##_at, vector, instead); \
 	}
 
@@ -88,7 +91,8 @@ static bool exception_or_skip(program_t program, const uint8_t *at, uint64_t vec
 RARE_EXCEPTION_TEST(alignment, VECTOR_ALIGNMENT, NOTHING)
 RARE_EXCEPTION_TEST(simd, VECTOR_SIMD, NOTHING)
 RARE_EXCEPTION_TEST(icebp, VECTOR_DEBUG, VECTOR_INVALID_OPCODE)
-RARE_EXCEPTION_TEST(far_return, VECTOR_PROTECTION, VECTOR_PAGE_FAULT) /* QEMU reads the stack as the kernel: SMAP */
+RARE_EXCEPTION_TEST(far_return, VECTOR_PROTECTION,
+	VECTOR_PAGE_FAULT) /* QEMU reads the stack as the kernel: SMAP */
 
 /* A push to an address that is not canonical: QEMU 7.2 calls it a protection error. */
 extern const uint8_t program_stack_at[];
@@ -99,7 +103,7 @@ static bool exception_stack(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_stack, 0, 0));
 	CHECK_OK(receive_now(&message));
 	CHECK(message.w[0] == VECTOR_STACK || message.w[0] == VECTOR_PROTECTION);
@@ -109,21 +113,22 @@ static bool exception_stack(void)
 }
 
 /* `int n` of a gate that is not for programs. */
-#define GATE_TEST(name, number)                                                                            \
-	extern const uint8_t program_##name##_at[];                                                      \
-	void program_##name(uint64_t first, uint64_t second);                                            \
-	static bool exception_##name(void)                                                               \
-	{                                                                                                \
-		struct message message;                                                                  \
-		struct sub sub;                                                                          \
-                                                                                                         \
-		CHECK(sub_make(&sub, 0));                                                                \
-		CHECK(sub_start(&sub, program_##name, 0, 0));                                            \
-		CHECK_OK(receive_now(&message));                                                         \
-		CHECK_EQUAL(message.w[0], VECTOR_PROTECTION);                                            \
-		CHECK(message.w[1] == GATE_ERROR(number) || message.w[1] == GATE_ERROR_QEMU(number));    \
-		CHECK_EQUAL(message.w[2], (uint64_t)program_##name##_at);                                \
-		return true;                                                                             \
+#define GATE_TEST(name, number)                                           \
+	extern const uint8_t program_##name##_at[];                       \
+	void program_##name(uint64_t first, uint64_t second);             \
+	static bool exception_##name(void)                                \
+	{                                                                 \
+		struct message message;                                   \
+		struct sub sub;                                           \
+                                                                          \
+		CHECK(sub_make(&sub, NULL));                              \
+		CHECK(sub_start(&sub, program_##name, 0, 0));             \
+		CHECK_OK(receive_now(&message));                          \
+		CHECK_EQUAL(message.w[0], VECTOR_PROTECTION);             \
+		CHECK(message.w[1] == GATE_ERROR(number) ||               \
+			message.w[1] == GATE_ERROR_QEMU(number));         \
+		CHECK_EQUAL(message.w[2], (uint64_t)program_##name##_at); \
+		return true;                                              \
 	}
 
 GATE_TEST(interrupt_gate, 0x80)
@@ -138,11 +143,12 @@ static bool a_single_step_into_the_kernel_is_the_programs(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_step_into_kernel, 0, 0));
 	CHECK_OK(receive_now(&message));
 	CHECK_EQUAL(message.w[0], VECTOR_DEBUG);
-	CHECK(message.w[2] >= (uint64_t)program_step_into_kernel && message.w[2] <= (uint64_t)program_step_into_kernel_at + 1);
+	CHECK(message.w[2] >= (uint64_t)program_step_into_kernel &&
+		message.w[2] <= (uint64_t)program_step_into_kernel_at + 1);
 	return true;
 }
 
@@ -155,9 +161,10 @@ static bool registers_are_set_as_far_as_allowed(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_invalid_opcode, 0, 0));
-	CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
+	CHECK(exception_is(
+		&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
 	wanted->rip = (uint64_t)program_stop;
 	wanted->rbx = 0x1b1b;
 	wanted->r15 = 0xfdfd;
@@ -169,7 +176,8 @@ static bool registers_are_set_as_far_as_allowed(void)
 	CHECK_OK(reply(message.token, FAULT_SET_REGISTERS, 0));
 	CHECK(sub_registers(&sub, &now));
 	CHECK(now.rbx == 0x1b1b && now.r15 == 0xfdfd);
-	CHECK_EQUAL(now.rflags & (RFLAGS_IOPL | RFLAGS_VIRTUAL | RFLAGS_INTERRUPTS), RFLAGS_INTERRUPTS);
+	CHECK_EQUAL(
+		now.rflags & (RFLAGS_IOPL | RFLAGS_VIRTUAL | RFLAGS_INTERRUPTS), RFLAGS_INTERRUPTS);
 	CHECK_EQUAL(now.cs & 3, 3);
 	CHECK_EQUAL(now.ss & 3, 3);
 	return true;
@@ -178,14 +186,16 @@ static bool registers_are_set_as_far_as_allowed(void)
 static bool registers_that_cannot_be_are_refused(void)
 {
 	extern const uint8_t program_invalid_opcode_at[];
-	static const uint64_t wrong[] = {NON_CANONICAL, 0xffff7fffffffffff, 1ull << 63, 0x7fffffffffffffff};
+	static const uint64_t wrong[] = { NON_CANONICAL, 0xffff7fffffffffff, 1ull << 63,
+		0x7fffffffffffffff };
 	struct registers *wanted = MESSAGE_PAGE;
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_invalid_opcode, 0, 0));
-	CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
+	CHECK(exception_is(
+		&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
 	for (uint32_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		wanted->rip = wrong[i];
 		CHECK_EQUAL(reply(message.token, FAULT_SET_REGISTERS, 0), ST_BAD_ARGUMENT);
@@ -205,10 +215,11 @@ static bool a_resumed_exception_happens_again(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_invalid_opcode, 0, 0));
 	for (uint32_t i = 0; i < 3; i++) {
-		CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
+		CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0,
+			(uint64_t)program_invalid_opcode_at));
 		CHECK_OK(reply(message.token, FAULT_RESUME, 0));
 	}
 	return true;
@@ -220,21 +231,23 @@ static bool a_parked_thread_stays_until_it_is_started(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_invalid_opcode, 0, 0));
-	CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
+	CHECK(exception_is(
+		&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
 	CHECK_OK(reply(message.token, FAULT_PARK, 0));
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
 	CHECK_EQUAL(reply(message.token, FAULT_RESUME, 0), ST_BAD_TOKEN);
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
 	let_others_run();
-	CHECK(exception_is(&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
+	CHECK(exception_is(
+		&sub, &message, VECTOR_INVALID_OPCODE, 0, (uint64_t)program_invalid_opcode_at));
 	return true;
 }
 
 static bool a_thread_without_a_target_is_parked_and_its_pool_told(void)
 {
-	struct sub_wish wish = {.no_exception_port = true, .no_fault_port = true};
+	struct sub_wish wish = { .no_exception_port = true, .no_fault_port = true };
 	struct message message;
 	struct sub sub;
 
@@ -272,8 +285,9 @@ static bool an_upcall_puts_registers_into_the_message_page(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
-	CHECK(sub_start(&sub, program_takes_upcall, (uint64_t)upcall_handler, SUB_STACK_TOP - 1024));
+	CHECK(sub_make(&sub, NULL));
+	CHECK(sub_start(
+		&sub, program_takes_upcall, (uint64_t)upcall_handler, SUB_STACK_TOP - 1024));
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
 	CHECK_EQUAL(seen->rsp, SUB_STACK_TOP - 1024);
 	upcall = message_open(sub.message);
@@ -293,7 +307,7 @@ static bool an_upcall_without_a_stack_leaves_the_red_zone_alone(void)
 	volatile struct upcall_seen *seen = upcall_seen();
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_takes_upcall, (uint64_t)upcall_handler, 0));
 	CHECK_EQUAL(seen->vector, VECTOR_INVALID_OPCODE);
 	CHECK(seen->rsp <= seen->old_rsp - 128);
@@ -304,13 +318,14 @@ static bool an_upcall_without_a_stack_leaves_the_red_zone_alone(void)
 static bool a_refused_fault_goes_to_the_upcall_with_its_reasons(void)
 {
 	volatile struct upcall_seen *seen = upcall_seen();
-	struct message message, answer = {.tag = FAULT_REFUSE, .w = {3, 0x3333}};
-	struct registers registers = {0};
+	struct message message, answer = { .tag = FAULT_REFUSE, .w = { 3, 0x3333 } };
+	struct registers registers = { 0 };
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
-	step = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler, SUB_STACK_TOP - 64, LAYOUT_MESSAGE);
+	CHECK(sub_make(&sub, NULL));
+	step = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler,
+		SUB_STACK_TOP - 64, LAYOUT_MESSAGE);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(step->out.rax);
 	CHECK(sub_start(&sub, program_write, SUB_UNUSED + 24, 0));
@@ -330,13 +345,14 @@ static bool a_refused_fault_goes_to_the_upcall_with_its_reasons(void)
 
 static bool an_upcall_handler_that_cannot_be_is_refused(void)
 {
-	struct sub_wish wish = {.no_message_page = true};
+	struct sub_wish wish = { .no_message_page = true };
 	struct step *entry, *stack, *page, *none, *what, *base;
 	struct sub sub;
 
 	CHECK(sub_make(&sub, &wish));
 	entry = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, NON_CANONICAL, 0, 0);
-	stack = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler, NON_CANONICAL, 0);
+	stack = step_add(
+		0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler, NON_CANONICAL, 0);
 	page = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler, 0, 0);
 	none = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, 0, 0, 0);
 	what = step_add(0, CALL_THREAD, THREAD_SELF_STOP + 1, 0, 0, 0);
@@ -355,15 +371,16 @@ static bool an_upcall_handler_that_cannot_be_is_refused(void)
 
 static bool a_foreign_call_number_is_an_exception(void)
 {
-	static const uint64_t numbers[] = {CALL_COUNT, 255, 0x7fffffff, 0xffffffff};
+	static const uint64_t numbers[] = { CALL_COUNT, 255, 0x7fffffff, 0xffffffff };
 	struct message message;
 	struct sub sub;
 
 	for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		shared_page.scratch[2] = 0;
-		CHECK(sub_make(&sub, 0));
+		CHECK(sub_make(&sub, NULL));
 		CHECK(sub_start(&sub, program_foreign_call, numbers[i], 0));
-		CHECK(exception_is(&sub, &message, VECTOR_FOREIGN_CALL, 0, (uint64_t)program_foreign_call_at));
+		CHECK(exception_is(
+			&sub, &message, VECTOR_FOREIGN_CALL, 0, (uint64_t)program_foreign_call_at));
 		CHECK_EQUAL(payload->rax, numbers[i]);
 		CHECK_OK(reply(message.token, FAULT_RESUME, 0));
 		CHECK_EQUAL(shared_page.scratch[2], 1);
@@ -377,7 +394,7 @@ static bool a_call_number_with_high_bits_is_foreign(void)
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step = step_add(0, 0, 0, 0, 0, 0);
 	step->in.rax = 1ull << 32 | CALL_YIELD;
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -393,9 +410,9 @@ static bool a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel(voi
 {
 	struct message message;
 	struct sub sub;
-	size_t bytes = (size_t)(blob_syscall_end - blob_syscall);
+	const uint64_t bytes = blob_syscall_bytes;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_put_code(&sub, LAST_PAGE, blob_syscall, bytes, (uint32_t)(PAGE_SIZE - bytes)));
 	CHECK(sub_set(&sub, THREAD_FIELD_START, LAST_PAGE + PAGE_SIZE - bytes, SUB_STACK_TOP - 8));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0)); /* rax = 0: a CALL of handle 0 */
@@ -414,7 +431,7 @@ static bool a_jump_into_the_hole_is_the_programs_own_exception(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_jump, NON_CANONICAL, 0));
 	for (uint32_t i = 0; i < 3; i++) {
 		CHECK_OK(receive_now(&message));
@@ -429,11 +446,13 @@ static bool a_call_from_the_upper_half_returns_there(void)
 {
 	struct message message;
 	struct sub sub;
-	size_t bytes = (size_t)(blob_syscall_end - blob_syscall);
+	const uint64_t bytes = blob_syscall_bytes;
 
-	CHECK(sub_make(&sub, 0));
-	CHECK(sub_put_code(&sub, LAYOUT_VMALLOC, blob_syscall, bytes, (uint32_t)(PAGE_SIZE - bytes)));
-	CHECK(sub_set(&sub, THREAD_FIELD_START, LAYOUT_VMALLOC + PAGE_SIZE - bytes, SUB_STACK_TOP - 8));
+	CHECK(sub_make(&sub, NULL));
+	CHECK(sub_put_code(
+		&sub, LAYOUT_VMALLOC, blob_syscall, bytes, (uint32_t)(PAGE_SIZE - bytes)));
+	CHECK(sub_set(
+		&sub, THREAD_FIELD_START, LAYOUT_VMALLOC + PAGE_SIZE - bytes, SUB_STACK_TOP - 8));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
 	let_others_run();
 	CHECK_OK(receive_now(&message));
@@ -442,7 +461,10 @@ static bool a_call_from_the_upper_half_returns_there(void)
 	return true;
 }
 
-#define ROW(name) {"exception_" #name, exception_##name}
+#define ROW(name)                                    \
+	{                                            \
+		"exception_" #name, exception_##name \
+	}
 
 const struct test tests_exceptions[] = {
 	ROW(divide),
@@ -464,21 +486,28 @@ const struct test tests_exceptions[] = {
 	ROW(x87),
 	ROW(alignment),
 	ROW(simd),
-	{"a_single_step_into_the_kernel_is_the_programs", a_single_step_into_the_kernel_is_the_programs},
-	{"registers_are_set_as_far_as_allowed", registers_are_set_as_far_as_allowed},
-	{"registers_that_cannot_be_are_refused", registers_that_cannot_be_are_refused},
-	{"a_resumed_exception_happens_again", a_resumed_exception_happens_again},
-	{"a_parked_thread_stays_until_it_is_started", a_parked_thread_stays_until_it_is_started},
-	{"a_thread_without_a_target_is_parked_and_its_pool_told", a_thread_without_a_target_is_parked_and_its_pool_told},
-	{"an_upcall_puts_registers_into_the_message_page", an_upcall_puts_registers_into_the_message_page},
-	{"an_upcall_without_a_stack_leaves_the_red_zone_alone", an_upcall_without_a_stack_leaves_the_red_zone_alone},
-	{"a_refused_fault_goes_to_the_upcall_with_its_reasons", a_refused_fault_goes_to_the_upcall_with_its_reasons},
-	{"an_upcall_handler_that_cannot_be_is_refused", an_upcall_handler_that_cannot_be_is_refused},
-	{"a_foreign_call_number_is_an_exception", a_foreign_call_number_is_an_exception},
-	{"a_call_number_with_high_bits_is_foreign", a_call_number_with_high_bits_is_foreign},
-	{"a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel",
-	 a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel},
-	{"a_jump_into_the_hole_is_the_programs_own_exception", a_jump_into_the_hole_is_the_programs_own_exception},
-	{"a_call_from_the_upper_half_returns_there", a_call_from_the_upper_half_returns_there},
-	{0},
+	{ "a_single_step_into_the_kernel_is_the_programs",
+		a_single_step_into_the_kernel_is_the_programs },
+	{ "registers_are_set_as_far_as_allowed", registers_are_set_as_far_as_allowed },
+	{ "registers_that_cannot_be_are_refused", registers_that_cannot_be_are_refused },
+	{ "a_resumed_exception_happens_again", a_resumed_exception_happens_again },
+	{ "a_parked_thread_stays_until_it_is_started", a_parked_thread_stays_until_it_is_started },
+	{ "a_thread_without_a_target_is_parked_and_its_pool_told",
+		a_thread_without_a_target_is_parked_and_its_pool_told },
+	{ "an_upcall_puts_registers_into_the_message_page",
+		an_upcall_puts_registers_into_the_message_page },
+	{ "an_upcall_without_a_stack_leaves_the_red_zone_alone",
+		an_upcall_without_a_stack_leaves_the_red_zone_alone },
+	{ "a_refused_fault_goes_to_the_upcall_with_its_reasons",
+		a_refused_fault_goes_to_the_upcall_with_its_reasons },
+	{ "an_upcall_handler_that_cannot_be_is_refused",
+		an_upcall_handler_that_cannot_be_is_refused },
+	{ "a_foreign_call_number_is_an_exception", a_foreign_call_number_is_an_exception },
+	{ "a_call_number_with_high_bits_is_foreign", a_call_number_with_high_bits_is_foreign },
+	{ "a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel",
+		a_call_at_the_last_byte_below_the_hole_does_not_break_the_kernel },
+	{ "a_jump_into_the_hole_is_the_programs_own_exception",
+		a_jump_into_the_hole_is_the_programs_own_exception },
+	{ "a_call_from_the_upper_half_returns_there", a_call_from_the_upper_half_returns_there },
+	{ 0 },
 };

@@ -5,18 +5,19 @@
  */
 #include "kernel_tests.h"
 
-#define DATA_BITS (PTE_P | PTE_W | PTE_U | PTE_NX)
-#define TABLE_BITS (PTE_P | PTE_W | PTE_U)
-#define FAR_AWAY 0x0000123456789000ull /* in a top-level slot where a sub has nothing */
+#define DATA_BITS     (PTE_P | PTE_W | PTE_U | PTE_NX)
+#define TABLE_BITS    (PTE_P | PTE_W | PTE_U)
+#define FAR_AWAY      0x0000123456789000ull /* in a top-level slot where a sub has nothing */
 #define HARDWARE_BITS (FAULT_PRESENT | FAULT_WRITE | FAULT_USER | FAULT_RESERVED | FAULT_FETCH)
 
 static bool run(struct sub *sub, program_t program, uint64_t first, uint64_t second)
 {
-	return sub_make(sub, 0) && sub_start(sub, program, first, second);
+	return sub_make(sub, NULL) && sub_start(sub, program, first, second);
 }
 
 /* The next message is a fault of the sub, of this address, access and refusing level. */
-static bool fault_is(const struct sub *sub, struct message *message, uint64_t address, uint64_t access, uint32_t level)
+static bool fault_is(const struct sub *sub, struct message *message, uint64_t address,
+	uint64_t access, uint32_t level)
 {
 	CHECK_OK(receive_now(message));
 	CHECK_EQUAL(message->tag & ~(uint64_t)UINT32_MAX, TAG_KERNEL);
@@ -49,7 +50,7 @@ static bool a_read_of_an_absent_page_shows_the_whole_walk(void)
 		pfn_t table = walk_table(sub.top, SUB_UNUSED, level);
 
 		CHECK_EQUAL(message.w[3 + LAYOUT_LEVELS - level] & ~(PTE_A | PTE_D),
-			    table_entry(table, table_index(SUB_UNUSED, level)) & ~(PTE_A | PTE_D));
+			table_entry(table, table_index(SUB_UNUSED, level)) & ~(PTE_A | PTE_D));
 	}
 	CHECK_EQUAL(message.w[7], 0);
 	CHECK(sub_registers(&sub, &registers));
@@ -63,7 +64,7 @@ static bool a_write_to_a_read_only_page_is_refused_by_rights(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_many(OP_PROTECT, sub.image_table, sub_index(SUB_PRIVATE), 1, PTE_W, 0));
 	CHECK(sub_start(&sub, program_write, SUB_PRIVATE, 5));
 	CHECK(fault_is(&sub, &message, SUB_PRIVATE, FAULT_USER | FAULT_WRITE | FAULT_PRESENT, 1));
@@ -76,7 +77,8 @@ static bool a_fetch_from_data_is_refused_by_rights(void)
 	struct sub sub;
 
 	CHECK(run(&sub, program_jump, SUB_PRIVATE + 8, 0));
-	CHECK(fault_is(&sub, &message, SUB_PRIVATE + 8, FAULT_USER | FAULT_FETCH | FAULT_PRESENT, 1));
+	CHECK(fault_is(
+		&sub, &message, SUB_PRIVATE + 8, FAULT_USER | FAULT_FETCH | FAULT_PRESENT, 1));
 	CHECK_EQUAL(message.w[2], SUB_PRIVATE + 8);
 	return true;
 }
@@ -86,7 +88,7 @@ static bool a_page_without_user_access_is_refused_by_rights(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_many(OP_PROTECT, sub.image_table, sub_index(SUB_PRIVATE), 1, PTE_U | PTE_W, 0));
 	CHECK(sub_start(&sub, program_read, SUB_PRIVATE, 0));
 	CHECK(fault_is(&sub, &message, SUB_PRIVATE, FAULT_USER | FAULT_PRESENT, 1));
@@ -107,7 +109,8 @@ static bool the_refusing_level_is_the_first_absent_from_the_top(void)
 
 		CHECK(fault_is(&sub, &message, FAR_AWAY, FAULT_USER, level));
 		CHECK_EQUAL(message.w[3 + LAYOUT_LEVELS - level], 0);
-		CHECK_OK(op_at(OP_SET, table, table_index(FAR_AWAY, level), pte_make(below, TABLE_BITS), 0));
+		CHECK_OK(op_at(OP_SET, table, table_index(FAR_AWAY, level),
+			pte_make(below, TABLE_BITS), 0));
 		CHECK_OK(reply(message.token, FAULT_RESUME, 0));
 		table = below;
 	}
@@ -123,12 +126,13 @@ static bool the_refusing_level_is_the_first_without_write_from_the_top(void)
 	for (uint32_t level = 1; level <= LAYOUT_LEVELS; level++) {
 		pfn_t table;
 
-		CHECK(sub_make(&sub, 0));
+		CHECK(sub_make(&sub, NULL));
 		CHECK(map_page(sub.top, FAR_AWAY, sub.private, DATA_BITS));
 		table = walk_table(sub.top, FAR_AWAY, level);
 		CHECK_OK(op_many(OP_PROTECT, table, table_index(FAR_AWAY, level), 1, PTE_W, 0));
 		CHECK(sub_start(&sub, program_write, FAR_AWAY, 1));
-		CHECK(fault_is(&sub, &message, FAR_AWAY, FAULT_USER | FAULT_WRITE | FAULT_PRESENT, level));
+		CHECK(fault_is(
+			&sub, &message, FAR_AWAY, FAULT_USER | FAULT_WRITE | FAULT_PRESENT, level));
 	}
 	return true;
 }
@@ -139,7 +143,7 @@ static bool a_not_present_word_is_handed_back(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_at(OP_SET, sub.image_table, sub_index(SUB_UNUSED), word, 0));
 	CHECK(sub_start(&sub, program_write, SUB_UNUSED + 16, 1));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED + 16, FAULT_USER | FAULT_WRITE, 1));
@@ -152,7 +156,7 @@ static bool the_walk_is_made_at_delivery(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_read, SUB_UNUSED, 0));
 	CHECK_OK(op_at(OP_SET, sub.image_table, sub_index(SUB_UNUSED), 0x7770, 0));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER, 1));
@@ -169,7 +173,8 @@ static bool a_fault_cured_while_queued_costs_no_message(void)
 
 	frame_fill(frame, 0x4444);
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
-	CHECK_OK(op_at(OP_SET, sub.image_table, sub_index(SUB_UNUSED), pte_make(frame, DATA_BITS), 0));
+	CHECK_OK(op_at(
+		OP_SET, sub.image_table, sub_index(SUB_UNUSED), pte_make(frame, DATA_BITS), 0));
 	CHECK_EQUAL(receive_now(&message), ST_EMPTY);
 	let_others_run();
 	after = counters_now();
@@ -190,7 +195,8 @@ static bool a_cure_of_one_operation_in_the_reply(void)
 	frame_fill(frame, 0x1234567);
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER, 1));
-	cure = (struct op){op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1), pte_make(frame, DATA_BITS), 0};
+	cure = (struct op){ op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
+		pte_make(frame, DATA_BITS), 0 };
 	CHECK_OK(reply_with(message.token, 1, &cure));
 	return was_read(0x1234567);
 }
@@ -204,9 +210,9 @@ static bool a_cure_of_two_operations_in_the_reply(void)
 
 	CHECK(run(&sub, program_write, SUB_UNUSED, 77));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER | FAULT_WRITE, 1));
-	cure[0] = (struct op){op_head(OP_RETYPE, 0, frame, 0, 1), FRAME_DATA, 0};
-	cure[1] = (struct op){op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
-			      pte_make(frame, DATA_BITS), 0};
+	cure[0] = (struct op){ op_head(OP_RETYPE, 0, frame, 0, 1), FRAME_DATA, 0 };
+	cure[1] = (struct op){ op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
+		pte_make(frame, DATA_BITS), 0 };
 	CHECK_OK(reply_with(message.token, 2, cure));
 	CHECK_EQUAL(shared_page.word[1], 1);
 	CHECK_EQUAL(*window_open(0, frame), 77);
@@ -217,15 +223,16 @@ static bool a_cure_of_two_operations_in_the_reply(void)
 static bool a_cure_in_the_message_page(void)
 {
 	struct op *ops = MESSAGE_PAGE;
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct sub sub;
 	pfn_t frame = frame_take();
 
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER, 1));
-	ops[0] = (struct op){op_head(OP_RETYPE, 0, frame, 0, 1), FRAME_DATA, 0};
-	ops[1] = (struct op){op_head(OP_ZERO, 0, frame, 0, 1), 0, 0};
-	ops[2] = (struct op){op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1), pte_make(frame, DATA_BITS), 0};
+	ops[0] = (struct op){ op_head(OP_RETYPE, 0, frame, 0, 1), FRAME_DATA, 0 };
+	ops[1] = (struct op){ op_head(OP_ZERO, 0, frame, 0, 1), 0, 0 };
+	ops[2] = (struct op){ op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
+		pte_make(frame, DATA_BITS), 0 };
 	answer.tag = FAULT_RESUME | 3ull << TAG_OPS_SHIFT | TAG_OPS_IN_PAGE;
 	answer.token = message.token;
 	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
@@ -236,13 +243,14 @@ static bool a_cure_in_the_message_page(void)
 static bool more_operations_than_registers_go_on_in_the_message_page(void)
 {
 	struct op *ops = MESSAGE_PAGE;
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct sub sub;
 	pfn_t frame = frame_take();
 
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER, 1));
-	ops[0] = (struct op){op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1), pte_make(frame, DATA_BITS), 0};
+	ops[0] = (struct op){ op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
+		pte_make(frame, DATA_BITS), 0 };
 	answer.tag = FAULT_RESUME | 3ull << TAG_OPS_SHIFT;
 	answer.w[0] = op_head(OP_RETYPE, 0, frame, 0, 1);
 	answer.w[1] = FRAME_DATA;
@@ -262,7 +270,8 @@ static bool a_refused_cure_resumes_nobody_and_leaves_the_token_valid(void)
 
 	CHECK(run(&sub, program_read, SUB_UNUSED, 0));
 	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER, 1));
-	cure = (struct op){op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1), pte_make(frame, DATA_BITS), 99};
+	cure = (struct op){ op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1),
+		pte_make(frame, DATA_BITS), 99 };
 	CHECK_EQUAL(reply_with(message.token, 1, &cure), ST_MISMATCH);
 	CHECK_EQUAL(shared_page.word[1], 0);
 	cure.b = 0;
@@ -300,7 +309,7 @@ static bool a_fault_takes_no_other_answers(void)
 
 static bool a_refusal_becomes_an_exception_with_the_reasons(void)
 {
-	struct message message, answer = {.tag = FAULT_REFUSE, .w = {5, 0xabcdef}};
+	struct message message, answer = { .tag = FAULT_REFUSE, .w = { 5, 0xabcdef } };
 	struct sub sub;
 
 	CHECK(run(&sub, program_write, SUB_UNUSED + 8, 0));
@@ -319,7 +328,7 @@ static bool a_refusal_becomes_an_exception_with_the_reasons(void)
 
 static bool a_fault_without_a_fault_port_is_an_exception(void)
 {
-	struct sub_wish wish = {.no_fault_port = true};
+	struct sub_wish wish = { .no_fault_port = true };
 	struct message message;
 	struct sub sub;
 
@@ -338,13 +347,15 @@ enum { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
 
 static bool access_is_allowed(uint64_t bits, uint32_t access)
 {
-	return (bits & PTE_U) && (access != ACCESS_WRITE || (bits & PTE_W)) && (access != ACCESS_FETCH || !(bits & PTE_NX));
+	return (bits & PTE_U) && (access != ACCESS_WRITE || (bits & PTE_W)) &&
+	       (access != ACCESS_FETCH || !(bits & PTE_NX));
 }
 
 static bool one_combination(const struct sub *sub, pfn_t frame, uint64_t bits, uint32_t access)
 {
-	static const program_t programs[] = {program_read, program_write, program_jump};
-	static const uint64_t hardware[] = {FAULT_USER, FAULT_USER | FAULT_WRITE, FAULT_USER | FAULT_FETCH};
+	static const program_t programs[] = { program_read, program_write, program_jump };
+	static const uint64_t hardware[] = { FAULT_USER, FAULT_USER | FAULT_WRITE,
+		FAULT_USER | FAULT_FETCH };
 	static const uint8_t returns = 0xc3;
 	struct message message;
 	status_t status;
@@ -352,7 +363,8 @@ static bool one_combination(const struct sub *sub, pfn_t frame, uint64_t bits, u
 	*window_open(0, frame) = returns;
 	window_close(0);
 	shared_page.word[1] = 0;
-	CHECK_OK(op_at(OP_SET, sub->image_table, sub_index(SUB_UNUSED), pte_make(frame, PTE_P | bits), 0));
+	CHECK_OK(op_at(
+		OP_SET, sub->image_table, sub_index(SUB_UNUSED), pte_make(frame, PTE_P | bits), 0));
 	CHECK(sub_start(sub, programs[access], SUB_UNUSED, returns));
 	status = receive_now(&message);
 	CHECK_EQUAL(status, access_is_allowed(bits, access) ? ST_EMPTY : ST_OK);
@@ -370,7 +382,7 @@ static bool rights_at_the_leaf_give_exactly_their_faults(void)
 	struct sub sub;
 	pfn_t frame = frame_take_as(FRAME_DATA);
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	for (uint32_t i = 0; i < 8; i++) {
 		uint64_t bits = (i & 1 ? PTE_W : 0) | (i & 2 ? PTE_U : 0) | (i & 4 ? PTE_NX : 0);
 
@@ -388,7 +400,11 @@ static bool rights_at_the_leaf_give_exactly_their_faults(void)
 static bool kernel_entries_are_not_shown(void)
 {
 	static const uint64_t addresses[] = {
-		LAYOUT_DIRECT_MAP, LAYOUT_KERNEL + 0x100000, LAYOUT_FRAME_TABLE, LAYOUT_VMEMMAP, 0xffff800000000000,
+		LAYOUT_DIRECT_MAP,
+		LAYOUT_KERNEL + 0x100000,
+		LAYOUT_FRAME_TABLE,
+		LAYOUT_VMEMMAP,
+		0xffff800000000000,
 		0xffffffffffffff00,
 	};
 	struct message message;
@@ -409,7 +425,7 @@ static bool kernel_entries_are_not_shown(void)
 
 static bool the_frame_table_is_read_only_for_who_sees_it(void)
 {
-	struct sub_wish wish = {.flags = SPACE_SEES_FRAMES};
+	struct sub_wish wish = { .flags = SPACE_SEES_FRAMES };
 	struct message message;
 	struct sub sub;
 	uint64_t entry = (uint64_t)&FRAMES[boot->top];
@@ -450,9 +466,10 @@ static void program_touch(uint64_t address, uint64_t count)
 }
 
 /* Serves `count` faults as a pager does, reply and receive in one call. */
-static bool faults_served(struct sub *sub, uint32_t count, struct info_counters *before, struct info_counters *after)
+static bool faults_served(
+	struct sub *sub, uint32_t count, struct info_counters *before, struct info_counters *after)
 {
-	struct sub_wish wish = {.priority = PRIORITY_BELOW};
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
 	struct message message;
 	pfn_t frame = frame_take_as(FRAME_DATA);
 
@@ -490,32 +507,41 @@ static bool a_fault_costs_two_kernel_entries_and_two_space_switches(void)
 }
 
 const struct test tests_faults[] = {
-	{"a_read_of_an_absent_page_shows_the_whole_walk", a_read_of_an_absent_page_shows_the_whole_walk},
-	{"a_write_to_a_read_only_page_is_refused_by_rights", a_write_to_a_read_only_page_is_refused_by_rights},
-	{"a_fetch_from_data_is_refused_by_rights", a_fetch_from_data_is_refused_by_rights},
-	{"a_page_without_user_access_is_refused_by_rights", a_page_without_user_access_is_refused_by_rights},
-	{"the_refusing_level_is_the_first_absent_from_the_top", the_refusing_level_is_the_first_absent_from_the_top},
-	{"the_refusing_level_is_the_first_without_write_from_the_top",
-	 the_refusing_level_is_the_first_without_write_from_the_top},
-	{"a_not_present_word_is_handed_back", a_not_present_word_is_handed_back},
-	{"the_walk_is_made_at_delivery", the_walk_is_made_at_delivery},
-	{"a_fault_cured_while_queued_costs_no_message", a_fault_cured_while_queued_costs_no_message},
-	{"a_cure_of_one_operation_in_the_reply", a_cure_of_one_operation_in_the_reply},
-	{"a_cure_of_two_operations_in_the_reply", a_cure_of_two_operations_in_the_reply},
-	{"a_cure_in_the_message_page", a_cure_in_the_message_page},
-	{"more_operations_than_registers_go_on_in_the_message_page",
-	 more_operations_than_registers_go_on_in_the_message_page},
-	{"a_refused_cure_resumes_nobody_and_leaves_the_token_valid",
-	 a_refused_cure_resumes_nobody_and_leaves_the_token_valid},
-	{"a_cure_that_cures_nothing_faults_again", a_cure_that_cures_nothing_faults_again},
-	{"a_fault_takes_no_other_answers", a_fault_takes_no_other_answers},
-	{"a_refusal_becomes_an_exception_with_the_reasons", a_refusal_becomes_an_exception_with_the_reasons},
-	{"a_fault_without_a_fault_port_is_an_exception", a_fault_without_a_fault_port_is_an_exception},
-	{"rights_at_the_leaf_give_exactly_their_faults", rights_at_the_leaf_give_exactly_their_faults},
-	{"kernel_entries_are_not_shown", kernel_entries_are_not_shown},
-	{"the_frame_table_is_read_only_for_who_sees_it", the_frame_table_is_read_only_for_who_sees_it},
-	{"a_non_canonical_address_is_no_page_fault", a_non_canonical_address_is_no_page_fault},
-	{"a_fault_costs_two_kernel_entries_and_two_space_switches",
-	 a_fault_costs_two_kernel_entries_and_two_space_switches},
-	{0},
+	{ "a_read_of_an_absent_page_shows_the_whole_walk",
+		a_read_of_an_absent_page_shows_the_whole_walk },
+	{ "a_write_to_a_read_only_page_is_refused_by_rights",
+		a_write_to_a_read_only_page_is_refused_by_rights },
+	{ "a_fetch_from_data_is_refused_by_rights", a_fetch_from_data_is_refused_by_rights },
+	{ "a_page_without_user_access_is_refused_by_rights",
+		a_page_without_user_access_is_refused_by_rights },
+	{ "the_refusing_level_is_the_first_absent_from_the_top",
+		the_refusing_level_is_the_first_absent_from_the_top },
+	{ "the_refusing_level_is_the_first_without_write_from_the_top",
+		the_refusing_level_is_the_first_without_write_from_the_top },
+	{ "a_not_present_word_is_handed_back", a_not_present_word_is_handed_back },
+	{ "the_walk_is_made_at_delivery", the_walk_is_made_at_delivery },
+	{ "a_fault_cured_while_queued_costs_no_message",
+		a_fault_cured_while_queued_costs_no_message },
+	{ "a_cure_of_one_operation_in_the_reply", a_cure_of_one_operation_in_the_reply },
+	{ "a_cure_of_two_operations_in_the_reply", a_cure_of_two_operations_in_the_reply },
+	{ "a_cure_in_the_message_page", a_cure_in_the_message_page },
+	{ "more_operations_than_registers_go_on_in_the_message_page",
+		more_operations_than_registers_go_on_in_the_message_page },
+	{ "a_refused_cure_resumes_nobody_and_leaves_the_token_valid",
+		a_refused_cure_resumes_nobody_and_leaves_the_token_valid },
+	{ "a_cure_that_cures_nothing_faults_again", a_cure_that_cures_nothing_faults_again },
+	{ "a_fault_takes_no_other_answers", a_fault_takes_no_other_answers },
+	{ "a_refusal_becomes_an_exception_with_the_reasons",
+		a_refusal_becomes_an_exception_with_the_reasons },
+	{ "a_fault_without_a_fault_port_is_an_exception",
+		a_fault_without_a_fault_port_is_an_exception },
+	{ "rights_at_the_leaf_give_exactly_their_faults",
+		rights_at_the_leaf_give_exactly_their_faults },
+	{ "kernel_entries_are_not_shown", kernel_entries_are_not_shown },
+	{ "the_frame_table_is_read_only_for_who_sees_it",
+		the_frame_table_is_read_only_for_who_sees_it },
+	{ "a_non_canonical_address_is_no_page_fault", a_non_canonical_address_is_no_page_fault },
+	{ "a_fault_costs_two_kernel_entries_and_two_space_switches",
+		a_fault_costs_two_kernel_entries_and_two_space_switches },
+	{ 0 },
 };

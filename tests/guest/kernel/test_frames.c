@@ -7,7 +7,8 @@
 
 #define DATA_BITS (PTE_P | PTE_W | PTE_U | PTE_NX)
 
-static const frame_type_t free_types[] = {FRAME_FREE, FRAME_DATA, FRAME_MSG, FRAME_TRACE, FRAME_L1, FRAME_L2, FRAME_L3};
+static const frame_type_t free_types[] = { FRAME_FREE, FRAME_DATA, FRAME_MSG, FRAME_TRACE, FRAME_L1,
+	FRAME_L2, FRAME_L3 };
 #define FREE_TYPES (sizeof(free_types) / sizeof(free_types[0]))
 
 static bool each_type_can_become_each_other(void)
@@ -20,7 +21,8 @@ static bool each_type_can_become_each_other(void)
 			CHECK_EQUAL(FRAMES[pfn].type, free_types[from]);
 			CHECK_OK(op_on(OP_RETYPE, pfn, free_types[to], 0));
 			CHECK_EQUAL(FRAMES[pfn].type, free_types[to]);
-			CHECK(FRAMES[pfn].refs == 0 && FRAMES[pfn].holds == 0 && FRAMES[pfn].live == 0);
+			CHECK(FRAMES[pfn].refs == 0 && FRAMES[pfn].holds == 0 &&
+				FRAMES[pfn].live == 0);
 		}
 	}
 	return true;
@@ -28,14 +30,16 @@ static bool each_type_can_become_each_other(void)
 
 static bool types_of_the_kernel_cannot_be_chosen(void)
 {
-	static const uint64_t types[] = {FRAME_NONE, FRAME_ZERO, FRAME_TOP, FRAME_SPACE, FRAME_THREAD, FRAME_PORT,
-					 FRAME_KERNEL, FRAME_TYPES, 255, 1ull << 32 | FRAME_DATA, ~0ull};
+	static const uint64_t types[] = { FRAME_NONE, FRAME_ZERO, FRAME_TOP, FRAME_SPACE,
+		FRAME_THREAD, FRAME_PORT, FRAME_KERNEL, FRAME_TYPES, 255, 1ull << 32 | FRAME_DATA,
+		~0ull };
 	pfn_t pfn = frame_take();
 
 	for (uint32_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		CHECK_EQUAL(op_on(OP_RETYPE, pfn, types[i], 0), ST_BAD_ARGUMENT);
 	}
-	CHECK_EQUAL(op_on(OP_RETYPE, pfn, FRAME_L4, 0), LAYOUT_LEVELS == 5 ? ST_OK : ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op_on(OP_RETYPE, pfn, FRAME_L4, 0), LAYOUT_LEVELS == 5 ? ST_OK : ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_on(OP_RETYPE, pfn, FRAME_DATA, 1), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_many(OP_RETYPE, pfn, 0, 0, FRAME_DATA, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_many(OP_RETYPE, pfn, 0, 513, FRAME_DATA, 0), ST_BAD_ARGUMENT);
@@ -94,7 +98,7 @@ static bool a_thread_that_was_is_not_readable_as_data(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_on(OP_DESTROY, sub.thread, 0, 0));
 	CHECK_OK(op_on(OP_RETYPE, sub.thread, FRAME_DATA, 0));
 	CHECK(frame_holds(sub.thread, 0));
@@ -163,15 +167,18 @@ static bool hold_and_release_refuse(void)
 
 static bool counters_refuse_at_their_limit(void)
 {
-	pfn_t table = frame_take_as(FRAME_L1), upper = frame_take_as(FRAME_L2), pfn = frame_take_as(FRAME_DATA);
-	uint32_t list[6] = {pfn, pfn, pfn, pfn, pfn, pfn};
+	pfn_t table = frame_take_as(FRAME_L1), upper = frame_take_as(FRAME_L2),
+	      pfn = frame_take_as(FRAME_DATA);
+	uint32_t list[6] = { pfn, pfn, pfn, pfn, pfn, pfn };
 
 	CHECK_OK(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 3, 0, 0));
 	CHECK_EQUAL(op_fill(table, 0, 6, DATA_BITS, 0, list), ST_LIMIT);
 	CHECK_EQUAL(outcome.entries, 3);
 	CHECK_EQUAL(FRAMES[pfn].refs, 3);
 	CHECK_EQUAL(op_at(OP_SET, table, 10, pte_make(pfn, DATA_BITS), 0), ST_LIMIT);
-	CHECK_EQUAL(op_many(OP_COPY, table, 0, 1, (uint64_t)table << OP_PFN_SHIFT | 100 << OP_INDEX_SHIFT, 0), ST_LIMIT);
+	CHECK_EQUAL(op_many(OP_COPY, table, 0, 1,
+			    (uint64_t)table << OP_PFN_SHIFT | 100 << OP_INDEX_SHIFT, 0),
+		ST_LIMIT);
 	for (uint32_t i = 0; i < 3; i++) {
 		CHECK_OK(op_many(OP_HOLD, pfn, 0, 0, 0, 0));
 		CHECK_OK(op_at(OP_SET, upper, i, pte_make(table, PTE_P | PTE_W | PTE_U), 0));
@@ -179,7 +186,8 @@ static bool counters_refuse_at_their_limit(void)
 	CHECK_EQUAL(op_many(OP_HOLD, pfn, 0, 0, 0, 0), ST_LIMIT);
 	CHECK_EQUAL(op_on(OP_LEND, pfn, boot->root_pool, 0), ST_LIMIT);
 	CHECK_EQUAL(op_at(OP_SET, upper, 3, pte_make(table, PTE_P | PTE_W | PTE_U), 0), ST_LIMIT);
-	CHECK_EQUAL(op_at(OP_SPLIT, upper, 0, frame_take(), pte_make(table, PTE_P | PTE_W | PTE_U)), ST_LIMIT);
+	CHECK_EQUAL(op_at(OP_SPLIT, upper, 0, frame_take(), pte_make(table, PTE_P | PTE_W | PTE_U)),
+		ST_LIMIT);
 	CHECK_EQUAL(FRAMES[pfn].refs, 3);
 	CHECK_EQUAL(FRAMES[pfn].holds, 3);
 	return true;
@@ -274,7 +282,8 @@ static bool a_frame_is_copied_whole_or_in_part(void)
 
 static bool copying_frames_refuses(void)
 {
-	pfn_t from = frame_take_as(FRAME_DATA), to = frame_take_as(FRAME_DATA), table = frame_take_as(FRAME_L1);
+	pfn_t from = frame_take_as(FRAME_DATA), to = frame_take_as(FRAME_DATA),
+	      table = frame_take_as(FRAME_L1);
 
 	CHECK_EQUAL(op_on(OP_COPY_FRAME, from, boot->zero_frame, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op_on(OP_COPY_FRAME, from, boot->init_space, 0), ST_BAD_FRAME);
@@ -330,7 +339,8 @@ static bool frames_go_to_a_pool_below_and_come_back(void)
 
 static bool transfer_refuses(void)
 {
-	pfn_t pfn = frame_take_as(FRAME_DATA), table = frame_take_as(FRAME_L1), shown = frame_take_as(FRAME_L1);
+	pfn_t pfn = frame_take_as(FRAME_DATA), table = frame_take_as(FRAME_L1),
+	      shown = frame_take_as(FRAME_L1);
 	uint16_t pool;
 
 	CHECK_OK(pool_make(&pool));
@@ -350,7 +360,7 @@ static bool transfer_refuses(void)
 static bool a_lent_frame_can_be_mapped_by_the_borrower_only(void)
 {
 	pfn_t pfn = frame_take_as(FRAME_DATA);
-	struct sub_wish wish = {0};
+	struct sub_wish wish = { 0 };
 	struct sub sub;
 	struct step *set, *set_again;
 	uint16_t pool, other;
@@ -363,7 +373,7 @@ static bool a_lent_frame_can_be_mapped_by_the_borrower_only(void)
 	wish.pool = pool;
 	CHECK(sub_make(&sub, &wish));
 	ops = message_open(sub.message);
-	ops[0] = (struct op){op_head(OP_SET, 0, table, 0, 1), pte_make(pfn, DATA_BITS), 0};
+	ops[0] = (struct op){ op_head(OP_SET, 0, table, 0, 1), pte_make(pfn, DATA_BITS), 0 };
 	message_close(sub.message);
 	set = step_add(0, CALL_BATCH, 1, 0, 0, 0);
 	step_add(0, CALL_THREAD, THREAD_SELF_STOP, 0, 0, 0);
@@ -475,33 +485,37 @@ static bool the_first_mapping_of_a_fresh_frame_flushes_nothing(void)
 }
 
 const struct test tests_frames[] = {
-	{"each_type_can_become_each_other", each_type_can_become_each_other},
-	{"types_of_the_kernel_cannot_be_chosen", types_of_the_kernel_cannot_be_chosen},
-	{"foreign_frames_cannot_be_retyped", foreign_frames_cannot_be_retyped},
-	{"objects_cannot_be_retyped", objects_cannot_be_retyped},
-	{"forged_entries_do_not_become_a_table", forged_entries_do_not_become_a_table},
-	{"what_a_table_held_is_not_readable_as_data", what_a_table_held_is_not_readable_as_data},
-	{"a_thread_that_was_is_not_readable_as_data", a_thread_that_was_is_not_readable_as_data},
-	{"a_mapped_frame_keeps_its_type", a_mapped_frame_keeps_its_type},
-	{"a_linked_table_keeps_its_type", a_linked_table_keeps_its_type},
-	{"a_held_frame_keeps_its_type", a_held_frame_keeps_its_type},
-	{"hold_and_release_refuse", hold_and_release_refuse},
-	{"counters_refuse_at_their_limit", counters_refuse_at_their_limit},
-	{"a_run_stops_at_the_first_frame_that_refuses", a_run_stops_at_the_first_frame_that_refuses},
-	{"clearing_is_bounded_by_the_work_of_a_call", clearing_is_bounded_by_the_work_of_a_call},
-	{"zero_fills_frames", zero_fills_frames},
-	{"zero_refuses", zero_refuses},
-	{"a_frame_is_copied_whole_or_in_part", a_frame_is_copied_whole_or_in_part},
-	{"copying_frames_refuses", copying_frames_refuses},
-	{"copying_frames_is_bounded", copying_frames_is_bounded},
-	{"frames_go_to_a_pool_below_and_come_back", frames_go_to_a_pool_below_and_come_back},
-	{"transfer_refuses", transfer_refuses},
-	{"a_lent_frame_can_be_mapped_by_the_borrower_only", a_lent_frame_can_be_mapped_by_the_borrower_only},
-	{"lending_refuses", lending_refuses},
-	{"reuse_in_the_epoch_of_the_last_reference_flushes_first",
-	 reuse_in_the_epoch_of_the_last_reference_flushes_first},
-	{"reuse_in_a_later_epoch_flushes_nothing", reuse_in_a_later_epoch_flushes_nothing},
-	{"mapping_again_in_the_same_epoch_flushes_first", mapping_again_in_the_same_epoch_flushes_first},
-	{"the_first_mapping_of_a_fresh_frame_flushes_nothing", the_first_mapping_of_a_fresh_frame_flushes_nothing},
-	{0},
+	{ "each_type_can_become_each_other", each_type_can_become_each_other },
+	{ "types_of_the_kernel_cannot_be_chosen", types_of_the_kernel_cannot_be_chosen },
+	{ "foreign_frames_cannot_be_retyped", foreign_frames_cannot_be_retyped },
+	{ "objects_cannot_be_retyped", objects_cannot_be_retyped },
+	{ "forged_entries_do_not_become_a_table", forged_entries_do_not_become_a_table },
+	{ "what_a_table_held_is_not_readable_as_data", what_a_table_held_is_not_readable_as_data },
+	{ "a_thread_that_was_is_not_readable_as_data", a_thread_that_was_is_not_readable_as_data },
+	{ "a_mapped_frame_keeps_its_type", a_mapped_frame_keeps_its_type },
+	{ "a_linked_table_keeps_its_type", a_linked_table_keeps_its_type },
+	{ "a_held_frame_keeps_its_type", a_held_frame_keeps_its_type },
+	{ "hold_and_release_refuse", hold_and_release_refuse },
+	{ "counters_refuse_at_their_limit", counters_refuse_at_their_limit },
+	{ "a_run_stops_at_the_first_frame_that_refuses",
+		a_run_stops_at_the_first_frame_that_refuses },
+	{ "clearing_is_bounded_by_the_work_of_a_call", clearing_is_bounded_by_the_work_of_a_call },
+	{ "zero_fills_frames", zero_fills_frames },
+	{ "zero_refuses", zero_refuses },
+	{ "a_frame_is_copied_whole_or_in_part", a_frame_is_copied_whole_or_in_part },
+	{ "copying_frames_refuses", copying_frames_refuses },
+	{ "copying_frames_is_bounded", copying_frames_is_bounded },
+	{ "frames_go_to_a_pool_below_and_come_back", frames_go_to_a_pool_below_and_come_back },
+	{ "transfer_refuses", transfer_refuses },
+	{ "a_lent_frame_can_be_mapped_by_the_borrower_only",
+		a_lent_frame_can_be_mapped_by_the_borrower_only },
+	{ "lending_refuses", lending_refuses },
+	{ "reuse_in_the_epoch_of_the_last_reference_flushes_first",
+		reuse_in_the_epoch_of_the_last_reference_flushes_first },
+	{ "reuse_in_a_later_epoch_flushes_nothing", reuse_in_a_later_epoch_flushes_nothing },
+	{ "mapping_again_in_the_same_epoch_flushes_first",
+		mapping_again_in_the_same_epoch_flushes_first },
+	{ "the_first_mapping_of_a_fresh_frame_flushes_nothing",
+		the_first_mapping_of_a_fresh_frame_flushes_nothing },
+	{ 0 },
 };

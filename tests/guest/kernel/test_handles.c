@@ -9,7 +9,8 @@
 #define SLOT_B 21u
 #define SLOT_C 22u
 
-static status_t handle(uint32_t what, uint64_t source, uint64_t target, uint64_t rights, uint64_t badge)
+static status_t handle(
+	uint32_t what, uint64_t source, uint64_t target, uint64_t rights, uint64_t badge)
 {
 	return call4(CALL_HANDLE, what, source, target, rights, badge);
 }
@@ -19,7 +20,8 @@ static bool handle_is(uint32_t slot, uint32_t rights, uint64_t badge)
 {
 	uint64_t out[3];
 
-	return call(CALL_HANDLE, HANDLE_LOOK, slot, 0, 0, out) == ST_OK && out[0] == rights && out[1] == badge;
+	return call(CALL_HANDLE, HANDLE_LOOK, slot, 0, 0, out) == ST_OK && out[0] == rights &&
+	       out[1] == badge;
 }
 
 static bool a_new_port_has_all_rights(void)
@@ -57,7 +59,8 @@ static bool a_copy_never_has_more_rights(void)
 			status_t wanted = more & ~rights ? ST_NO_RIGHT : ST_OK;
 
 			CHECK_EQUAL(handle(HANDLE_COPY, SLOT_B, SLOT_C, more, 0), wanted);
-			CHECK_EQUAL(handle(HANDLE_DROP, SLOT_C, 0, 0, 0), wanted == ST_OK ? ST_OK : ST_BAD_HANDLE);
+			CHECK_EQUAL(handle(HANDLE_DROP, SLOT_C, 0, 0, 0),
+				wanted == ST_OK ? ST_OK : ST_BAD_HANDLE);
 		}
 		CHECK_OK(handle(HANDLE_DROP, SLOT_B, 0, 0, 0));
 	}
@@ -124,7 +127,7 @@ static bool dropping_frees_the_slot_only(void)
 
 static bool handles_of_a_destroyed_port_are_stale(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	pfn_t port;
 
 	CHECK(port_make(SLOT_A, &port));
@@ -169,7 +172,7 @@ static bool handle_set_gives_fewer_rights_to_another_space(void)
 	struct sub sub;
 	struct step *look, *missing;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_SELF, RIGHT_SEND, 99));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_B, SLOT_SELF, RIGHT_SEND, 1));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_B, 0, 0, 0));
@@ -189,7 +192,7 @@ static bool handle_set_refuses(void)
 	struct sub sub;
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(handle(HANDLE_COPY, SLOT_A, SLOT_B, RIGHT_SEND, 0));
 	CHECK_EQUAL(sub_give(&sub, SUB_SLOT_A, SLOT_B, RIGHT_SEND | RIGHT_RECEIVE, 0), ST_NO_RIGHT);
@@ -198,24 +201,29 @@ static bool handle_set_refuses(void)
 	CHECK_EQUAL(sub_give(&sub, SUB_SLOT_A, SLOT_C, RIGHT_SEND, 0), ST_BAD_HANDLE);
 	CHECK_EQUAL(sub_give(&sub, 0, SLOT_A, RIGHT_SEND, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(sub_give(&sub, HANDLE_SLOTS, SLOT_A, RIGHT_SEND, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_HANDLE_SET, sub.space, SUB_SLOT_A, SLOT_A | 1ull << 20, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_HANDLE_SET, sub.thread, SUB_SLOT_A, SLOT_A | 1ull << 16, 0), ST_WRONG_TYPE);
-	CHECK_EQUAL(op_at(OP_HANDLE_SET, boot->init_space, SUB_SLOT_A, SLOT_A | 1ull << 16, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(op_at(OP_HANDLE_SET, sub.space, SUB_SLOT_A, SLOT_A | 1ull << 20, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_HANDLE_SET, sub.thread, SUB_SLOT_A, SLOT_A | 1ull << 16, 0),
+		ST_WRONG_TYPE);
+	CHECK_EQUAL(op_at(OP_HANDLE_SET, boot->init_space, SUB_SLOT_A, SLOT_A | 1ull << 16, 0),
+		ST_BAD_FRAME);
 	return true;
 }
 
 const struct test tests_handles[] = {
-	{"a_new_port_has_all_rights", a_new_port_has_all_rights},
-	{"a_copy_keeps_badge_and_chosen_rights", a_copy_keeps_badge_and_chosen_rights},
-	{"a_copy_never_has_more_rights", a_copy_never_has_more_rights},
-	{"minting_needs_the_right", minting_needs_the_right},
-	{"a_live_handle_is_not_overwritten", a_live_handle_is_not_overwritten},
-	{"handle_arguments_are_checked", handle_arguments_are_checked},
-	{"dropping_frees_the_slot_only", dropping_frees_the_slot_only},
-	{"handles_of_a_destroyed_port_are_stale", handles_of_a_destroyed_port_are_stale},
-	{"a_reused_port_frame_revives_no_handle", a_reused_port_frame_revives_no_handle},
-	{"a_port_frame_reused_as_data_revives_no_handle", a_port_frame_reused_as_data_revives_no_handle},
-	{"handle_set_gives_fewer_rights_to_another_space", handle_set_gives_fewer_rights_to_another_space},
-	{"handle_set_refuses", handle_set_refuses},
-	{0},
+	{ "a_new_port_has_all_rights", a_new_port_has_all_rights },
+	{ "a_copy_keeps_badge_and_chosen_rights", a_copy_keeps_badge_and_chosen_rights },
+	{ "a_copy_never_has_more_rights", a_copy_never_has_more_rights },
+	{ "minting_needs_the_right", minting_needs_the_right },
+	{ "a_live_handle_is_not_overwritten", a_live_handle_is_not_overwritten },
+	{ "handle_arguments_are_checked", handle_arguments_are_checked },
+	{ "dropping_frees_the_slot_only", dropping_frees_the_slot_only },
+	{ "handles_of_a_destroyed_port_are_stale", handles_of_a_destroyed_port_are_stale },
+	{ "a_reused_port_frame_revives_no_handle", a_reused_port_frame_revives_no_handle },
+	{ "a_port_frame_reused_as_data_revives_no_handle",
+		a_port_frame_reused_as_data_revives_no_handle },
+	{ "handle_set_gives_fewer_rights_to_another_space",
+		handle_set_gives_fewer_rights_to_another_space },
+	{ "handle_set_refuses", handle_set_refuses },
+	{ 0 },
 };

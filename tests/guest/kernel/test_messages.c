@@ -8,7 +8,7 @@
 #define SLOT_A 20u
 #define SLOT_B 21u
 #define SLOT_C 22u
-#define LABEL 0x1234u
+#define LABEL  0x1234u
 
 static uint8_t *const page = MESSAGE_PAGE;
 
@@ -24,7 +24,7 @@ static bool words_and_badge_arrive(void)
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step = step_call(0, SUB_SLOT_MAIN, LABEL, 0x1111111111111111, 0x2222222222222222);
 	step->in.r8 = 0x3333333333333333;
 	step->in.r9 = 0x4444444444444444;
@@ -43,11 +43,11 @@ static bool words_and_badge_arrive(void)
 
 static bool a_reply_changes_words_and_tag_only(void)
 {
-	struct message message, answer = {.tag = 0x77, .w = {1, 2, 3, 4, 5, 6}};
+	struct message message, answer = { .tag = 0x77, .w = { 1, 2, 3, 4, 5, 6 } };
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step = step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	step->in.rbx = 0xb;
 	step->in.r14 = 0xe;
@@ -86,7 +86,7 @@ static void page_fill(uint8_t *bytes, uint32_t seed)
 /* The sub sends `bytes` of a pattern; we look, and answer with as many of another. */
 static bool payload_goes_and_comes(struct sub *sub, uint32_t bytes)
 {
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct step *step = step_call(0, SUB_SLOT_MAIN, tag_make(LABEL, bytes), bytes, 0);
 
 	page_fill(message_open(sub->message), 1);
@@ -110,10 +110,11 @@ static bool payload_goes_and_comes(struct sub *sub, uint32_t bytes)
 
 static bool payload_arrives_from_0_to_4096_bytes(void)
 {
-	static const uint32_t sizes[] = {0, 1, 7, 8, 9, 63, 64, 100, 511, 512, 1536, 4088, 4095, 4096};
+	static const uint32_t sizes[] = { 0, 1, 7, 8, 9, 63, 64, 100, 511, 512, 1536, 4088, 4095,
+		4096 };
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		if (!payload_goes_and_comes(&sub, sizes[i])) {
 			return false;
@@ -124,11 +125,11 @@ static bool payload_arrives_from_0_to_4096_bytes(void)
 
 static bool payload_over_a_page_is_refused(void)
 {
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct step *step;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step = step_call(0, SUB_SLOT_MAIN, tag_make(LABEL, 4097), 0, 0);
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -144,8 +145,8 @@ static bool payload_over_a_page_is_refused(void)
 
 static bool payload_without_a_message_page_is_refused(void)
 {
-	struct sub_wish wish = {.no_message_page = true};
-	struct message message, answer = {0};
+	struct sub_wish wish = { .no_message_page = true };
+	struct message message, answer = { 0 };
 	struct step *step;
 	struct sub sub;
 
@@ -167,8 +168,9 @@ static bool kernel_bits_of_a_tag_are_not_forwarded(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
-	step_call(0, SUB_SLOT_MAIN, LABEL | TAG_KERNEL_BITS | TAG_OPS_IN_PAGE | 63ull << TAG_OPS_SHIFT, 0, 0);
+	CHECK(sub_make(&sub, NULL));
+	step_call(0, SUB_SLOT_MAIN,
+		LABEL | TAG_KERNEL_BITS | TAG_OPS_IN_PAGE | 63ull << TAG_OPS_SHIFT, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
 	CHECK_EQUAL(message.tag, LABEL);
@@ -184,8 +186,9 @@ static uint64_t tag_with_handle(uint32_t label, uint32_t slot)
 
 static status_t receive_into(uint32_t slot, struct message *message)
 {
-	*message = (struct message){0};
-	return reply_receive(SLOT_SELF | RR_RECEIVE | RR_NONBLOCK | (uint64_t)slot << RR_SLOT_SHIFT, message);
+	*message = (struct message){ 0 };
+	return reply_receive(
+		SLOT_SELF | RR_RECEIVE | RR_NONBLOCK | (uint64_t)slot << RR_SLOT_SHIFT, message);
 }
 
 static bool a_handle_goes_along_into_the_named_slot(void)
@@ -195,7 +198,7 @@ static bool a_handle_goes_along_into_the_named_slot(void)
 	uint64_t out[3];
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_A, RIGHT_SEND | RIGHT_GIVE, 0xbad9e));
 	step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_A), 0, 0);
@@ -213,7 +216,7 @@ static bool a_handle_is_refused_without_a_receive_slot(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_MAIN), 5, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
@@ -229,7 +232,7 @@ static bool a_handle_does_not_overwrite_a_live_one(void)
 	uint64_t out[3];
 	pfn_t port;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
 	step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_MAIN), 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -246,7 +249,7 @@ static bool a_handle_without_the_right_to_give_stays(void)
 	struct step *first, *second;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_SELF, RIGHT_SEND, 1));
 	first = step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_A), 0, 0);
 	second = step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_B), 0, 0);
@@ -263,7 +266,7 @@ static bool a_handle_swapped_while_queued_needs_the_right_too(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(sub_give(&sub, SUB_SLOT_A, SLOT_SELF, RIGHT_SEND | RIGHT_GIVE, 1));
 	step_call(0, SUB_SLOT_MAIN, tag_with_handle(LABEL, SUB_SLOT_A), 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -276,11 +279,11 @@ static bool a_handle_swapped_while_queued_needs_the_right_too(void)
 
 static bool a_reply_brings_a_handle(void)
 {
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct step *call_step, *look;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(call4(CALL_HANDLE, HANDLE_MINT, SLOT_SELF, SLOT_A, RIGHT_SEND | RIGHT_GIVE, 4321));
 	call_step = step_call(0, SUB_SLOT_MAIN | SUB_SLOT_C << RR_SLOT_SHIFT, LABEL, 0, 0);
 	look = step_add(0, CALL_HANDLE, HANDLE_LOOK, SUB_SLOT_C, 0, 0);
@@ -299,10 +302,10 @@ static bool a_reply_brings_a_handle(void)
 
 static bool a_reply_with_a_bad_handle_is_refused_and_the_token_stays(void)
 {
-	struct message message, answer = {0};
+	struct message message, answer = { 0 };
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(call4(CALL_HANDLE, HANDLE_COPY, SLOT_SELF, SLOT_A, RIGHT_SEND, 0));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -339,7 +342,7 @@ static bool notifications_before_waiting_are_combined(void)
 static bool a_notification_wakes_who_waits(void)
 {
 	struct message message;
-	struct sub_wish wish = {.priority = PRIORITY_BELOW};
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
 	struct sub sub;
 
 	CHECK(sub_make(&sub, &wish));
@@ -357,7 +360,7 @@ static bool a_notification_comes_before_messages(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, LABEL, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_OK(call4(CALL_NOTIFY, SLOT_SELF, 2, 0, 0, 0));
@@ -379,23 +382,25 @@ static bool notify_refuses(void)
 }
 
 const struct test tests_messages[] = {
-	{"words_and_badge_arrive", words_and_badge_arrive},
-	{"a_reply_changes_words_and_tag_only", a_reply_changes_words_and_tag_only},
-	{"payload_arrives_from_0_to_4096_bytes", payload_arrives_from_0_to_4096_bytes},
-	{"payload_over_a_page_is_refused", payload_over_a_page_is_refused},
-	{"payload_without_a_message_page_is_refused", payload_without_a_message_page_is_refused},
-	{"kernel_bits_of_a_tag_are_not_forwarded", kernel_bits_of_a_tag_are_not_forwarded},
-	{"a_handle_goes_along_into_the_named_slot", a_handle_goes_along_into_the_named_slot},
-	{"a_handle_is_refused_without_a_receive_slot", a_handle_is_refused_without_a_receive_slot},
-	{"a_handle_does_not_overwrite_a_live_one", a_handle_does_not_overwrite_a_live_one},
-	{"a_handle_without_the_right_to_give_stays", a_handle_without_the_right_to_give_stays},
-	{"a_handle_swapped_while_queued_needs_the_right_too", a_handle_swapped_while_queued_needs_the_right_too},
-	{"a_reply_brings_a_handle", a_reply_brings_a_handle},
-	{"a_reply_with_a_bad_handle_is_refused_and_the_token_stays",
-	 a_reply_with_a_bad_handle_is_refused_and_the_token_stays},
-	{"notifications_before_waiting_are_combined", notifications_before_waiting_are_combined},
-	{"a_notification_wakes_who_waits", a_notification_wakes_who_waits},
-	{"a_notification_comes_before_messages", a_notification_comes_before_messages},
-	{"notify_refuses", notify_refuses},
-	{0},
+	{ "words_and_badge_arrive", words_and_badge_arrive },
+	{ "a_reply_changes_words_and_tag_only", a_reply_changes_words_and_tag_only },
+	{ "payload_arrives_from_0_to_4096_bytes", payload_arrives_from_0_to_4096_bytes },
+	{ "payload_over_a_page_is_refused", payload_over_a_page_is_refused },
+	{ "payload_without_a_message_page_is_refused", payload_without_a_message_page_is_refused },
+	{ "kernel_bits_of_a_tag_are_not_forwarded", kernel_bits_of_a_tag_are_not_forwarded },
+	{ "a_handle_goes_along_into_the_named_slot", a_handle_goes_along_into_the_named_slot },
+	{ "a_handle_is_refused_without_a_receive_slot",
+		a_handle_is_refused_without_a_receive_slot },
+	{ "a_handle_does_not_overwrite_a_live_one", a_handle_does_not_overwrite_a_live_one },
+	{ "a_handle_without_the_right_to_give_stays", a_handle_without_the_right_to_give_stays },
+	{ "a_handle_swapped_while_queued_needs_the_right_too",
+		a_handle_swapped_while_queued_needs_the_right_too },
+	{ "a_reply_brings_a_handle", a_reply_brings_a_handle },
+	{ "a_reply_with_a_bad_handle_is_refused_and_the_token_stays",
+		a_reply_with_a_bad_handle_is_refused_and_the_token_stays },
+	{ "notifications_before_waiting_are_combined", notifications_before_waiting_are_combined },
+	{ "a_notification_wakes_who_waits", a_notification_wakes_who_waits },
+	{ "a_notification_comes_before_messages", a_notification_comes_before_messages },
+	{ "notify_refuses", notify_refuses },
+	{ 0 },
 };

@@ -56,7 +56,7 @@ static status_t sub_batch(const struct sub *sub, const struct op *ops, uint32_t 
 
 static bool a_pool_reaches_its_own_frames_only(void)
 {
-	struct sub_wish wish = {0};
+	struct sub_wish wish = { 0 };
 	struct sub sub;
 	struct op op;
 	uint16_t pool;
@@ -66,15 +66,16 @@ static bool a_pool_reaches_its_own_frames_only(void)
 	CHECK_OK(op_on(OP_TRANSFER, theirs, pool, 0));
 	wish.pool = pool;
 	CHECK(sub_make(&sub, &wish));
-	op = (struct op){op_head(OP_RETYPE, 0, theirs, 0, 1), FRAME_DATA, 0};
+	op = (struct op){ op_head(OP_RETYPE, 0, theirs, 0, 1), FRAME_DATA, 0 };
 	CHECK_OK(sub_batch(&sub, &op, 1));
-	op = (struct op){op_head(OP_RETYPE, 0, ours, 0, 1), FRAME_DATA, 0};
+	op = (struct op){ op_head(OP_RETYPE, 0, ours, 0, 1), FRAME_DATA, 0 };
 	CHECK_EQUAL(sub_batch(&sub, &op, 1), ST_BAD_FRAME);
-	op = (struct op){op_head(OP_DESTROY, 0, sub.space, 0, 1), 0, 0};
+	op = (struct op){ op_head(OP_DESTROY, 0, sub.space, 0, 1), 0, 0 };
 	CHECK_EQUAL(sub_batch(&sub, &op, 1), ST_BAD_FRAME);
-	op = (struct op){op_head(OP_THREAD_STOP, 0, boot->thread, 0, 1), 0, 0};
+	op = (struct op){ op_head(OP_THREAD_STOP, 0, boot->thread, 0, 1), 0, 0 };
 	CHECK_EQUAL(sub_batch(&sub, &op, 1), ST_BAD_FRAME);
-	op = (struct op){op_head(OP_TRANSFER, 0, theirs, 0, 1), boot->pool, 0}; /* upwards is allowed */
+	op = (struct op){ op_head(OP_TRANSFER, 0, theirs, 0, 1), boot->pool,
+		0 }; /* upwards is allowed */
 	CHECK_OK(sub_batch(&sub, &op, 1));
 	CHECK_EQUAL(FRAMES[theirs].pool, boot->pool);
 	return true;
@@ -82,8 +83,8 @@ static bool a_pool_reaches_its_own_frames_only(void)
 
 static bool pools_are_nested_to_a_limit(void)
 {
-	struct sub_wish wish = {0};
-	struct op create = {op_head(OP_POOL_CREATE, 0, 0, 0, 0), 0, 0};
+	struct sub_wish wish = { 0 };
+	struct op create = { op_head(OP_POOL_CREATE, 0, 0, 0, 0), 0, 0 };
 	uint16_t made[16];
 	uint32_t depth = 0;
 	status_t status = pool_make(&made[0]);
@@ -95,7 +96,8 @@ static bool pools_are_nested_to_a_limit(void)
 		CHECK(sub_make(&sub, &wish));
 		status = sub_batch(&sub, &create, 1);
 		if (status == ST_OK) {
-			made[depth] = (uint16_t)((uint64_t *)message_open(sub.message))[OP_RESULTS_OFFSET / 8];
+			made[depth] = (uint16_t)((uint64_t *)message_open(
+				sub.message))[OP_RESULTS_OFFSET / 8];
 			message_close(sub.message);
 		}
 		CHECK_OK(op_on(OP_DESTROY, sub.thread, 0, 0));
@@ -133,7 +135,7 @@ static bool the_number_of_pools_is_limited(void)
 
 static bool a_pool_in_use_by_a_space_stays(void)
 {
-	struct sub_wish wish = {0};
+	struct sub_wish wish = { 0 };
 	struct sub sub;
 	uint16_t pool;
 
@@ -196,7 +198,8 @@ static bool space_create_refuses(void)
 	CHECK_EQUAL(op_on(OP_SPACE_CREATE, space, top, 1ull << 31), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_on(OP_SPACE_CREATE, space, top, space_word(0, 255)), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_on(OP_SPACE_CREATE, space, top, space_word(0, 0xffffffff)), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_on(OP_SPACE_CREATE, space, top, space_word(0, boot->root_pool)), ST_NO_RIGHT);
+	CHECK_EQUAL(
+		op_on(OP_SPACE_CREATE, space, top, space_word(0, boot->root_pool)), ST_NO_RIGHT);
 	CHECK_EQUAL(op_on(OP_SPACE_CREATE, busy, top, 0), ST_BUSY);
 	CHECK_EQUAL(op_on(OP_SPACE_CREATE, space, busy, 0), ST_BUSY);
 	CHECK_EQUAL(FRAMES[space].type, FRAME_FREE);
@@ -210,8 +213,9 @@ static bool space_create_refuses(void)
 
 static bool rights_that_a_space_lacks_cannot_be_given_on(void)
 {
-	static const uint32_t rights[] = {SPACE_SEES_FRAMES, SPACE_DEBUG, SPACE_TIMER, SPACE_SHUTDOWN};
-	struct sub_wish wish = {0};
+	static const uint32_t rights[] = { SPACE_SEES_FRAMES, SPACE_DEBUG, SPACE_TIMER,
+		SPACE_SHUTDOWN };
+	struct sub_wish wish = { 0 };
 	struct sub sub;
 	struct op op;
 	uint16_t pool;
@@ -222,10 +226,11 @@ static bool rights_that_a_space_lacks_cannot_be_given_on(void)
 	wish.pool = pool;
 	CHECK(sub_make(&sub, &wish));
 	for (uint32_t i = 0; i < 4; i++) {
-		op = (struct op){op_head(OP_SPACE_CREATE, 0, row, 0, 1), row + 1, rights[i]};
+		op = (struct op){ op_head(OP_SPACE_CREATE, 0, row, 0, 1), row + 1, rights[i] };
 		CHECK_EQUAL(sub_batch(&sub, &op, 1), ST_NO_RIGHT);
 	}
-	op = (struct op){op_head(OP_SPACE_CREATE, 0, row, 0, 1), row + 1, space_word(0, boot->pool)};
+	op = (struct op){ op_head(OP_SPACE_CREATE, 0, row, 0, 1), row + 1,
+		space_word(0, boot->pool) };
 	CHECK_EQUAL(sub_batch(&sub, &op, 1), ST_NO_RIGHT);
 	op.b = space_word(0, pool);
 	CHECK_OK(sub_batch(&sub, &op, 1));
@@ -236,7 +241,7 @@ static bool a_space_with_a_thread_or_entries_stays(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_EQUAL(op_on(OP_DESTROY, sub.space, 0, 0), ST_BUSY);
 	CHECK_OK(op_on(OP_DESTROY, sub.thread, 0, 0));
 	CHECK_EQUAL(op_on(OP_DESTROY, sub.space, 0, 0), ST_BUSY);
@@ -263,14 +268,15 @@ static bool grants_cannot_exceed_the_givers_own(void)
 	struct sub sub;
 	const uint64_t clock = RAW_IO_FIRST | (uint64_t)RAW_IO_COUNT << 32;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_on(OP_SPACE_GRANT, sub.space, clock, 1u << RAW_IRQ_LINE));
 	CHECK_OK(op_on(OP_SPACE_GRANT, sub.space, 0, 0));
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, clock + (1ull << 32), 0), ST_NO_RIGHT);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0x3f8 | 8ull << 32, 0), ST_NO_RIGHT);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0, 1u << (RAW_IRQ_LINE ^ 1)), ST_NO_RIGHT);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0xffff | 2ull << 32, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0xffffffff | 0xffffffffull << 32, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0xffffffff | 0xffffffffull << 32, 0),
+		ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.space, 0, 0x10000), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, sub.thread, 0, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op_on(OP_SPACE_GRANT, boot->init_space, 0, 0), ST_BAD_FRAME);
@@ -300,22 +306,33 @@ static bool thread_set_refuses(void)
 	pfn_t port;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(port_make(SLOT_A, &port));
-	CHECK_OK(call4(CALL_HANDLE, HANDLE_COPY, SLOT_A, SLOT_B, RIGHT_SEND | RIGHT_RECEIVE | RIGHT_GIVE, 0));
+	CHECK_OK(call4(CALL_HANDLE, HANDLE_COPY, SLOT_A, SLOT_B,
+		RIGHT_SEND | RIGHT_RECEIVE | RIGHT_GIVE, 0));
 	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELDS, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, 511, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_PRIORITY, 64, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_START, 0x0000800000000000, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_START, 0xffff7fffffffffff, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FS_BASE, 0x0000800000000000, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FAULT_PORT, SLOT_C, 0), ST_BAD_HANDLE);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_EXCEPTION_PORT, ~0ull, 0), ST_BAD_HANDLE);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FAULT_PORT, SLOT_B, 0), ST_NO_RIGHT);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, sub.private, 0), ST_WRONG_TYPE);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, boot->init_space, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(
+		op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_PRIORITY, 64, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_START, 0x0000800000000000, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_START, 0xffff7fffffffffff, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FS_BASE, 0x0000800000000000, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FAULT_PORT, SLOT_C, 0),
+		ST_BAD_HANDLE);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_EXCEPTION_PORT, ~0ull, 0),
+		ST_BAD_HANDLE);
+	CHECK_EQUAL(
+		op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_FAULT_PORT, SLOT_B, 0), ST_NO_RIGHT);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, sub.private, 0),
+		ST_WRONG_TYPE);
+	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, boot->init_space, 0),
+		ST_BAD_FRAME);
 	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, ~0ull, 0), ST_BAD_FRAME);
-	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, boot->message, 0), ST_BUSY);
+	CHECK_EQUAL(
+		op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, boot->message, 0), ST_BUSY);
 	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.space, THREAD_FIELD_NAME, 0, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op_at(OP_THREAD_SET, boot->init_space, THREAD_FIELD_NAME, 0, 0), ST_BAD_FRAME);
 	return true;
@@ -326,7 +343,7 @@ static bool a_message_page_is_held_by_its_thread(void)
 	pfn_t other = frame_take_as(FRAME_MSG);
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_EQUAL(FRAMES[sub.message].holds, 1);
 	CHECK_OK(op_many(OP_CLEAR, sub.message_table, 0, 1, 0, 0));
 	CHECK_EQUAL(op_on(OP_RETYPE, sub.message, FRAME_DATA, 0), ST_BUSY);
@@ -347,7 +364,7 @@ static bool a_message_page_serves_one_thread(void)
 	pfn_t pfn = frame_take_as(FRAME_MSG);
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_OK(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, pfn, 0));
 	CHECK_EQUAL(op_at(OP_THREAD_SET, sub.thread, THREAD_FIELD_MESSAGE, pfn, 0), ST_BUSY);
 	CHECK_EQUAL(FRAMES[pfn].holds, 1);
@@ -356,7 +373,7 @@ static bool a_message_page_serves_one_thread(void)
 
 static bool thread_get_refuses(void)
 {
-	struct sub_wish wish = {.priority = PRIORITY_BELOW};
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
 	struct sub sub;
 
 	CHECK(sub_make(&sub, &wish));
@@ -374,7 +391,7 @@ static bool start_and_stop_refuse(void)
 	struct message message;
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_EQUAL(op_on(OP_THREAD_START, sub.thread, 0, 0), ST_BUSY); /* queued */
@@ -395,7 +412,7 @@ static bool clone_copies_registers_and_ports(void)
 	struct message message;
 	struct sub from, to;
 
-	CHECK(sub_make(&from, 0) && sub_make(&to, 0));
+	CHECK(sub_make(&from, NULL) && sub_make(&to, NULL));
 	step_call(0, SUB_SLOT_MAIN, 5, 0x5151, 0);
 	CHECK(sub_start(&from, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
@@ -410,7 +427,7 @@ static bool clone_copies_registers_and_ports(void)
 
 static bool clone_refuses(void)
 {
-	struct sub_wish wish = {.priority = PRIORITY_BELOW};
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
 	struct sub from, to;
 
 	CHECK(sub_make(&from, &wish) && sub_make(&to, &wish));
@@ -433,12 +450,13 @@ static bool a_clone_of_a_caller_is_answered_by_its_start(void)
 	struct sub parent, child;
 	uint32_t flags = OP_START_ANSWER;
 
-	CHECK(sub_make(&parent, 0) && sub_add_thread(&parent, &child, PRIORITY_ABOVE));
+	CHECK(sub_make(&parent, NULL) && sub_add_thread(&parent, &child, PRIORITY_ABOVE));
 	step_call(0, SUB_SLOT_MAIN, 5, 0, 0);
 	CHECK(sub_start(&parent, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
 	CHECK_OK(op_on(OP_THREAD_CLONE, child.thread, parent.thread, 0));
-	CHECK_OK(op_flagged(OP_THREAD_START, flags, child.thread, 0, 1, 0x66 | TAG_KERNEL_BITS, 0x1357));
+	CHECK_OK(op_flagged(
+		OP_THREAD_START, flags, child.thread, 0, 1, 0x66 | TAG_KERNEL_BITS, 0x1357));
 	let_others_run();
 	CHECK_EQUAL(shared_page.steps_done[0], 1);
 	CHECK_EQUAL(shared_page.steps[0][0].out.rax, ST_OK);
@@ -468,12 +486,14 @@ static bool threads_are_destroyed_in_every_state(void)
 {
 	struct message message;
 	struct sub stopped, ready, queued, served, receiving, parked;
-	struct sub_wish below = {.priority = PRIORITY_BELOW}, no_ports = {.no_exception_port = true, .no_fault_port = true};
-	struct sub *const all[] = {&stopped, &ready, &queued, &served, &receiving, &parked};
+	struct sub_wish below = { .priority = PRIORITY_BELOW },
+			no_ports = { .no_exception_port = true, .no_fault_port = true };
+	struct sub *const all[] = { &stopped, &ready, &queued, &served, &receiving, &parked };
 	pfn_t port;
 
-	CHECK(sub_make(&stopped, 0) && sub_make(&ready, &below) && sub_make(&queued, 0) && sub_make(&served, 0));
-	CHECK(sub_make(&receiving, 0) && sub_make(&parked, &no_ports));
+	CHECK(sub_make(&stopped, NULL) && sub_make(&ready, &below) && sub_make(&queued, NULL) &&
+		sub_make(&served, NULL));
+	CHECK(sub_make(&receiving, NULL) && sub_make(&parked, &no_ports));
 	CHECK(port_make(SLOT_A, &port));
 	CHECK_OK(sub_give(&receiving, SUB_SLOT_MAIN, SLOT_A, RIGHT_RECEIVE, 0));
 	CHECK(sub_start(&ready, program_spin, 0, 0));
@@ -496,28 +516,30 @@ static bool threads_are_destroyed_in_every_state(void)
 }
 
 const struct test tests_objects[] = {
-	{"pools_end_only_when_empty", pools_end_only_when_empty},
-	{"a_pool_reaches_its_own_frames_only", a_pool_reaches_its_own_frames_only},
-	{"pools_are_nested_to_a_limit", pools_are_nested_to_a_limit},
-	{"the_number_of_pools_is_limited", the_number_of_pools_is_limited},
-	{"a_pool_in_use_by_a_space_stays", a_pool_in_use_by_a_space_stays},
-	{"pool_set_refuses", pool_set_refuses},
-	{"a_space_and_its_top_come_and_go_together", a_space_and_its_top_come_and_go_together},
-	{"space_create_refuses", space_create_refuses},
-	{"rights_that_a_space_lacks_cannot_be_given_on", rights_that_a_space_lacks_cannot_be_given_on},
-	{"a_space_with_a_thread_or_entries_stays", a_space_with_a_thread_or_entries_stays},
-	{"destroy_refuses", destroy_refuses},
-	{"grants_cannot_exceed_the_givers_own", grants_cannot_exceed_the_givers_own},
-	{"thread_create_refuses", thread_create_refuses},
-	{"thread_set_refuses", thread_set_refuses},
-	{"a_message_page_is_held_by_its_thread", a_message_page_is_held_by_its_thread},
-	{"a_message_page_serves_one_thread", a_message_page_serves_one_thread},
-	{"thread_get_refuses", thread_get_refuses},
-	{"start_and_stop_refuse", start_and_stop_refuse},
-	{"clone_copies_registers_and_ports", clone_copies_registers_and_ports},
-	{"clone_refuses", clone_refuses},
-	{"a_clone_of_a_caller_is_answered_by_its_start", a_clone_of_a_caller_is_answered_by_its_start},
-	{"port_create_refuses", port_create_refuses},
-	{"threads_are_destroyed_in_every_state", threads_are_destroyed_in_every_state},
-	{0},
+	{ "pools_end_only_when_empty", pools_end_only_when_empty },
+	{ "a_pool_reaches_its_own_frames_only", a_pool_reaches_its_own_frames_only },
+	{ "pools_are_nested_to_a_limit", pools_are_nested_to_a_limit },
+	{ "the_number_of_pools_is_limited", the_number_of_pools_is_limited },
+	{ "a_pool_in_use_by_a_space_stays", a_pool_in_use_by_a_space_stays },
+	{ "pool_set_refuses", pool_set_refuses },
+	{ "a_space_and_its_top_come_and_go_together", a_space_and_its_top_come_and_go_together },
+	{ "space_create_refuses", space_create_refuses },
+	{ "rights_that_a_space_lacks_cannot_be_given_on",
+		rights_that_a_space_lacks_cannot_be_given_on },
+	{ "a_space_with_a_thread_or_entries_stays", a_space_with_a_thread_or_entries_stays },
+	{ "destroy_refuses", destroy_refuses },
+	{ "grants_cannot_exceed_the_givers_own", grants_cannot_exceed_the_givers_own },
+	{ "thread_create_refuses", thread_create_refuses },
+	{ "thread_set_refuses", thread_set_refuses },
+	{ "a_message_page_is_held_by_its_thread", a_message_page_is_held_by_its_thread },
+	{ "a_message_page_serves_one_thread", a_message_page_serves_one_thread },
+	{ "thread_get_refuses", thread_get_refuses },
+	{ "start_and_stop_refuse", start_and_stop_refuse },
+	{ "clone_copies_registers_and_ports", clone_copies_registers_and_ports },
+	{ "clone_refuses", clone_refuses },
+	{ "a_clone_of_a_caller_is_answered_by_its_start",
+		a_clone_of_a_caller_is_answered_by_its_start },
+	{ "port_create_refuses", port_create_refuses },
+	{ "threads_are_destroyed_in_every_state", threads_are_destroyed_in_every_state },
+	{ 0 },
 };

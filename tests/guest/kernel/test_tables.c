@@ -7,7 +7,7 @@
 
 #define DATA_BITS (PTE_P | PTE_W | PTE_U | PTE_NX)
 #define LINK_BITS (PTE_P | PTE_W | PTE_U)
-#define HARDWARE (PTE_A | PTE_D)
+#define HARDWARE  (PTE_A | PTE_D)
 
 /* The one result of the last operation names this frame. */
 static bool reported(uint32_t kind, pfn_t pfn)
@@ -26,7 +26,7 @@ static bool mapping_a_page_shows_in_every_level(void)
 	const uint64_t address = 0x0000765432109000;
 	pfn_t pfn = frame_take_as(FRAME_DATA), table;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(map_page(sub.top, address, pfn, DATA_BITS));
 	table = sub.top;
 	for (uint32_t level = LAYOUT_LEVELS; level > 1; level--) {
@@ -49,7 +49,7 @@ static bool unmapping_frees_the_tables_from_below(void)
 	const uint64_t address = 0x0000765432109000;
 	pfn_t pfn = frame_take_as(FRAME_DATA), tables[LAYOUT_LEVELS + 1];
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(map_page(sub.top, address, pfn, DATA_BITS));
 	for (uint32_t level = 1; level <= LAYOUT_LEVELS; level++) {
 		tables[level] = walk_table(sub.top, address, level);
@@ -71,15 +71,17 @@ static bool protecting_a_page_changes_its_entry_only(void)
 	struct sub sub;
 	uint64_t before[LAYOUT_LEVELS + 1];
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	for (uint32_t level = 1; level <= LAYOUT_LEVELS; level++) {
-		before[level] = table_entry(walk_table(sub.top, SUB_PRIVATE, level), table_index(SUB_PRIVATE, level));
+		before[level] = table_entry(
+			walk_table(sub.top, SUB_PRIVATE, level), table_index(SUB_PRIVATE, level));
 	}
 	CHECK_OK(op_many(OP_PROTECT, sub.image_table, sub_index(SUB_PRIVATE), 1, PTE_W, 0));
 	CHECK_EQUAL(sub_entry(&sub, SUB_PRIVATE), before[1] & ~PTE_W);
 	for (uint32_t level = 2; level <= LAYOUT_LEVELS; level++) {
-		CHECK_EQUAL(table_entry(walk_table(sub.top, SUB_PRIVATE, level), table_index(SUB_PRIVATE, level)),
-			    before[level]);
+		CHECK_EQUAL(table_entry(walk_table(sub.top, SUB_PRIVATE, level),
+				    table_index(SUB_PRIVATE, level)),
+			before[level]);
 	}
 	CHECK_EQUAL(FRAMES[sub.private].refs, 1);
 	return true;
@@ -88,16 +90,18 @@ static bool protecting_a_page_changes_its_entry_only(void)
 /* PT-2, as far as a pager can see it: nothing in common but what it linked itself. */
 static bool two_new_spaces_have_nothing_in_common(void)
 {
-	pfn_t space[2] = {frame_take(), frame_take()}, top[2] = {frame_take(), frame_take()};
+	pfn_t space[2] = { frame_take(), frame_take() }, top[2] = { frame_take(), frame_take() };
 
 	for (uint32_t i = 0; i < 2; i++) {
 		CHECK_OK(op_on(OP_SPACE_CREATE, space[i], top[i], 0));
 		CHECK_EQUAL(FRAMES[top[i]].live, 0);
 		for (uint32_t slot = 0; slot <= LAYOUT_MESSAGE_SLOT; slot++) {
 			bool open = slot <= LAYOUT_USER_LAST_SLOT || slot == LAYOUT_MESSAGE_SLOT ||
-				    (slot >= LAYOUT_VMALLOC_FIRST_SLOT && slot <= LAYOUT_VMALLOC_LAST_SLOT);
+				    (slot >= LAYOUT_VMALLOC_FIRST_SLOT &&
+					    slot <= LAYOUT_VMALLOC_LAST_SLOT);
 
-			CHECK_EQUAL(op_many(OP_READ, top[i], slot, 1, 0, 0), open ? ST_OK : ST_NO_RIGHT);
+			CHECK_EQUAL(op_many(OP_READ, top[i], slot, 1, 0, 0),
+				open ? ST_OK : ST_NO_RIGHT);
 			CHECK_EQUAL(open ? results[0] : 0, 0);
 		}
 	}
@@ -108,23 +112,34 @@ static bool two_new_spaces_have_nothing_in_common(void)
 static bool kernel_slots_cannot_be_touched(void)
 {
 	static const uint32_t closed[] = {
-		256, 272, LAYOUT_DIRECT_FIRST_SLOT, LAYOUT_DIRECT_LAST_SLOT, 401, LAYOUT_FRAME_TABLE_SLOT, LAYOUT_VMEMMAP_SLOT,
-		469, 510, LAYOUT_KERNEL_SLOT,
+		256,
+		272,
+		LAYOUT_DIRECT_FIRST_SLOT,
+		LAYOUT_DIRECT_LAST_SLOT,
+		401,
+		LAYOUT_FRAME_TABLE_SLOT,
+		LAYOUT_VMEMMAP_SLOT,
+		469,
+		510,
+		LAYOUT_KERNEL_SLOT,
 	};
 	pfn_t table = frame_take_as(FRAME_L3);
 	struct sub sub;
 	uint64_t link = pte_make(table, LINK_BITS);
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	for (uint32_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
 		uint32_t slot = closed[i];
-		uint64_t target = (uint64_t)sub.top << OP_PFN_SHIFT | (uint64_t)slot << OP_INDEX_SHIFT;
-		uint32_t list[1] = {table};
+		uint64_t target = (uint64_t)sub.top << OP_PFN_SHIFT | (uint64_t)slot
+									      << OP_INDEX_SHIFT;
+		uint32_t list[1] = { table };
 
 		CHECK_EQUAL(op_at(OP_SET, sub.top, slot, link, 0), ST_NO_RIGHT);
 		CHECK_EQUAL(op_fill(sub.top, slot, 1, LINK_BITS, 0, list), ST_NO_RIGHT);
 		CHECK_EQUAL(op_many(OP_COPY, sub.top, 0, 1, target, 0), ST_NO_RIGHT);
-		CHECK_EQUAL(op_many(OP_COPY, sub.top, slot, 1, (uint64_t)sub.top << OP_PFN_SHIFT, 0), ST_NO_RIGHT);
+		CHECK_EQUAL(
+			op_many(OP_COPY, sub.top, slot, 1, (uint64_t)sub.top << OP_PFN_SHIFT, 0),
+			ST_NO_RIGHT);
 		CHECK_EQUAL(op_many(OP_MOVE, sub.top, 0, 1, target, 0), ST_NO_RIGHT);
 		CHECK_EQUAL(op_at(OP_SPLIT, sub.top, slot, frame_take(), 0), ST_NO_RIGHT);
 		CHECK_EQUAL(op_many(OP_CLEAR, sub.top, slot, 1, 0, 0), ST_NO_RIGHT);
@@ -140,8 +155,8 @@ static bool kernel_slots_cannot_be_touched(void)
 
 static bool open_slots_take_tables(void)
 {
-	static const uint32_t open[] = {0, 1, 255, LAYOUT_VMALLOC_FIRST_SLOT, LAYOUT_VMALLOC_LAST_SLOT,
-					LAYOUT_MESSAGE_SLOT};
+	static const uint32_t open[] = { 0, 1, 255, LAYOUT_VMALLOC_FIRST_SLOT,
+		LAYOUT_VMALLOC_LAST_SLOT, LAYOUT_MESSAGE_SLOT };
 	pfn_t space = frame_take(), top = frame_take(), table = frame_take_as(FRAME_L3);
 
 	CHECK_OK(op_on(OP_SPACE_CREATE, space, top, 0));
@@ -157,13 +172,17 @@ static bool open_slots_take_tables(void)
 
 static bool set_replaces_only_what_is_expected(void)
 {
-	pfn_t table = frame_take_as(FRAME_L1), one = frame_take_as(FRAME_DATA), two = frame_take_as(FRAME_DATA);
+	pfn_t table = frame_take_as(FRAME_L1), one = frame_take_as(FRAME_DATA),
+	      two = frame_take_as(FRAME_DATA);
 
 	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(one, DATA_BITS), 2), ST_MISMATCH);
 	CHECK_OK(op_at(OP_SET, table, 5, pte_make(one, DATA_BITS), 0));
 	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS), 0), ST_MISMATCH);
-	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS), pte_make(one, PTE_P | PTE_U | PTE_NX)), ST_MISMATCH);
-	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS), pte_make(two, DATA_BITS)), ST_MISMATCH);
+	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS),
+			    pte_make(one, PTE_P | PTE_U | PTE_NX)),
+		ST_MISMATCH);
+	CHECK_EQUAL(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS), pte_make(two, DATA_BITS)),
+		ST_MISMATCH);
 	CHECK_OK(op_at(OP_SET, table, 5, pte_make(two, DATA_BITS), pte_make(one, DATA_BITS)));
 	CHECK(reported(RESULT_FRAME, one));
 	CHECK_EQUAL(FRAMES[one].refs, 0);
@@ -177,12 +196,14 @@ static bool set_ignores_accessed_and_dirty_of_a_present_entry(void)
 	pfn_t table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_DATA);
 
 	CHECK_OK(op_at(OP_SET, table, 0, pte_make(pfn, DATA_BITS | PTE_A | PTE_D), 0));
-	CHECK_OK(op_at(OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U | PTE_NX), pte_make(pfn, DATA_BITS)));
+	CHECK_OK(op_at(
+		OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U | PTE_NX), pte_make(pfn, DATA_BITS)));
 	CHECK_EQUAL(outcome.results, 0);
 	CHECK_EQUAL(FRAMES[pfn].refs, 1);
 	CHECK(FRAMES[pfn].flags & FRAME_DIRTY);
 	CHECK_OK(op_at(OP_SET, table, 1, PTE_A, 0));
-	CHECK_EQUAL(op_at(OP_SET, table, 1, 0, 0), ST_MISMATCH); /* A of a not-present word does count */
+	CHECK_EQUAL(op_at(OP_SET, table, 1, 0, 0),
+		ST_MISMATCH); /* A of a not-present word does count */
 	return true;
 }
 
@@ -228,7 +249,8 @@ static bool only_whitelisted_bits_stand_in_a_link(void)
 		if ((1ull << bit) & PTE_FRAME) {
 			continue;
 		}
-		CHECK_EQUAL(op_at(OP_SET, upper, 0, entry, 0), (1ull << bit) & allowed ? ST_OK : ST_BAD_ARGUMENT);
+		CHECK_EQUAL(op_at(OP_SET, upper, 0, entry, 0),
+			(1ull << bit) & allowed ? ST_OK : ST_BAD_ARGUMENT);
 		CHECK_OK(op_many(OP_CLEAR, upper, 0, 1, 0, 0));
 	}
 	CHECK_EQUAL(op_at(OP_SET, upper, 0, pte_make(table, PTE_P | PTE_W), 0), ST_BAD_ARGUMENT);
@@ -240,8 +262,10 @@ static bool frame_numbers_beyond_memory_are_refused(void)
 	pfn_t table = frame_take_as(FRAME_L1), upper = frame_take_as(FRAME_L2);
 
 	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->frames, DATA_BITS), 0), ST_BAD_FRAME);
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make((1u << FRAME_NUMBER_BITS) - 1, DATA_BITS), 0), ST_BAD_FRAME);
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(1u << FRAME_NUMBER_BITS, DATA_BITS), 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make((1u << FRAME_NUMBER_BITS) - 1, DATA_BITS), 0),
+		ST_BAD_FRAME);
+	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(1u << FRAME_NUMBER_BITS, DATA_BITS), 0),
+		ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_at(OP_SET, table, 0, 1ull << 51 | DATA_BITS, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_at(OP_SET, upper, 0, pte_make(boot->frames, LINK_BITS), 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op_at(OP_SET, table, 0, DATA_BITS, 0), ST_BAD_FRAME);
@@ -254,13 +278,18 @@ static bool only_pages_stand_in_a_leaf_table(void)
 
 	for (uint32_t level = 1; level < LAYOUT_LEVELS; level++) {
 		pfn = frame_take_as((frame_type_t)(FRAME_L1 + level - 1));
-		CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(
+			op_at(OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
 	}
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->thread, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->space, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(
+		op_at(OP_SET, table, 0, pte_make(boot->thread, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(
+		op_at(OP_SET, table, 0, pte_make(boot->space, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->top, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(frame_take(), PTE_P | PTE_U), 0), ST_WRONG_TYPE);
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->init_space, PTE_P | PTE_U), 0), ST_BAD_FRAME);
+	CHECK_EQUAL(
+		op_at(OP_SET, table, 0, pte_make(frame_take(), PTE_P | PTE_U), 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->init_space, PTE_P | PTE_U), 0),
+		ST_BAD_FRAME);
 	return true;
 }
 
@@ -268,7 +297,8 @@ static bool the_zero_frame_is_mapped_read_only_and_not_counted(void)
 {
 	pfn_t table = frame_take_as(FRAME_L1);
 
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(boot->zero_frame, DATA_BITS), 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(
+		op_at(OP_SET, table, 0, pte_make(boot->zero_frame, DATA_BITS), 0), ST_WRONG_TYPE);
 	CHECK_OK(op_at(OP_SET, table, 0, pte_make(boot->zero_frame, PTE_P | PTE_U | PTE_NX), 0));
 	CHECK_EQUAL(FRAMES[boot->zero_frame].refs, 0);
 	CHECK_EQUAL(op_many(OP_PROTECT, table, 0, 1, 0, PTE_W), ST_WRONG_TYPE);
@@ -289,11 +319,14 @@ static bool a_trace_frame_is_mapped_read_only(void)
 
 static bool a_message_page_is_mapped_once(void)
 {
-	pfn_t table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_MSG), upper = frame_take_as(FRAME_L2);
+	pfn_t table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_MSG),
+	      upper = frame_take_as(FRAME_L2);
 
 	CHECK_OK(op_at(OP_SET, table, 0, pte_make(pfn, DATA_BITS), 0));
 	CHECK_EQUAL(op_at(OP_SET, table, 1, pte_make(pfn, DATA_BITS), 0), ST_LIMIT);
-	CHECK_EQUAL(op_many(OP_COPY, table, 0, 1, (uint64_t)table << OP_PFN_SHIFT | 1 << OP_INDEX_SHIFT, 0), ST_LIMIT);
+	CHECK_EQUAL(op_many(OP_COPY, table, 0, 1,
+			    (uint64_t)table << OP_PFN_SHIFT | 1 << OP_INDEX_SHIFT, 0),
+		ST_LIMIT);
 	CHECK_OK(op_at(OP_SET, upper, 0, pte_make(table, LINK_BITS), 0));
 	CHECK_OK(op_at(OP_SET, upper, 1, pte_make(table, LINK_BITS), 0));
 	CHECK_EQUAL(op_at(OP_SPLIT, upper, 0, frame_take(), pte_make(table, LINK_BITS)), ST_LIMIT);
@@ -311,10 +344,13 @@ static bool links_go_down_exactly_one_level(void)
 			pfn_t target = frame_take_as((frame_type_t)(FRAME_L1 + other - 1));
 
 			CHECK_EQUAL(op_at(OP_SET, table, other, pte_make(target, LINK_BITS), 0),
-				    other == level - 1 ? ST_OK : ST_WRONG_TYPE);
+				other == level - 1 ? ST_OK : ST_WRONG_TYPE);
 		}
-		CHECK_EQUAL(op_at(OP_SET, table, 10, pte_make(boot->top, LINK_BITS), 0), ST_WRONG_TYPE);
-		CHECK_EQUAL(op_at(OP_SET, table, 11, pte_make(frame_take_as(FRAME_DATA), LINK_BITS), 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(
+			op_at(OP_SET, table, 10, pte_make(boot->top, LINK_BITS), 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(
+			op_at(OP_SET, table, 11, pte_make(frame_take_as(FRAME_DATA), LINK_BITS), 0),
+			ST_WRONG_TYPE);
 	}
 	return true;
 }
@@ -323,12 +359,13 @@ static bool a_table_cannot_link_itself(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK_EQUAL(op_at(OP_SET, sub.top, 100, pte_make(sub.top, LINK_BITS), 0), ST_WRONG_TYPE);
 	for (uint32_t level = 1; level < LAYOUT_LEVELS; level++) {
 		pfn_t table = frame_take_as((frame_type_t)(FRAME_L1 + level - 1));
 
-		CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(table, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(
+			op_at(OP_SET, table, 0, pte_make(table, PTE_P | PTE_U), 0), ST_WRONG_TYPE);
 		CHECK_EQUAL(FRAMES[table].refs, 0);
 	}
 	return true;
@@ -337,7 +374,7 @@ static bool a_table_cannot_link_itself(void)
 static bool tables_of_other_pools_are_out_of_reach(void)
 {
 	pfn_t pfn = frame_take_as(FRAME_DATA), foreign = boot->init_space;
-	uint32_t list[1] = {pfn};
+	uint32_t list[1] = { pfn };
 
 	CHECK_EQUAL(op_at(OP_SET, foreign, 0, pte_make(pfn, DATA_BITS), 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op_fill(foreign, 0, 1, DATA_BITS, 0, list), ST_BAD_FRAME);
@@ -346,15 +383,17 @@ static bool tables_of_other_pools_are_out_of_reach(void)
 	CHECK_EQUAL(op_many(OP_READ, foreign, 0, 1, 0, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op_many(OP_HARVEST, foreign, 0, 1, 0, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(op_at(OP_SPLIT, foreign, 0, pfn, 0), ST_BAD_FRAME);
-	CHECK_EQUAL(op_many(OP_COPY, foreign, 0, 1, (uint64_t)boot->top << OP_PFN_SHIFT, 0), ST_BAD_FRAME);
-	CHECK_EQUAL(op_many(OP_MOVE, foreign, 0, 1, (uint64_t)boot->top << OP_PFN_SHIFT, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(op_many(OP_COPY, foreign, 0, 1, (uint64_t)boot->top << OP_PFN_SHIFT, 0),
+		ST_BAD_FRAME);
+	CHECK_EQUAL(op_many(OP_MOVE, foreign, 0, 1, (uint64_t)boot->top << OP_PFN_SHIFT, 0),
+		ST_BAD_FRAME);
 	return true;
 }
 
 static bool what_is_no_table_has_no_entries(void)
 {
 	pfn_t pfn = frame_take_as(FRAME_DATA);
-	uint32_t list[1] = {pfn};
+	uint32_t list[1] = { pfn };
 
 	CHECK_EQUAL(op_at(OP_SET, pfn, 0, 2, 0), ST_WRONG_TYPE);
 	CHECK_EQUAL(op_fill(pfn, 0, 1, DATA_BITS, 0, list), ST_WRONG_TYPE);
@@ -377,7 +416,8 @@ static bool a_block_is_mapped_by_one_entry(void)
 	CHECK(block != 0);
 	CHECK_EQUAL(op_at(OP_SET, table, 0, large, 0), ST_WRONG_TYPE);
 	CHECK_OK(op_many(OP_RETYPE, block, 0, TABLE_ENTRIES, FRAME_DATA, 0));
-	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(block + 1, DATA_BITS | PTE_PS), 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_SET, table, 0, pte_make(block + 1, DATA_BITS | PTE_PS), 0),
+		ST_BAD_ARGUMENT);
 	CHECK_OK(op_at(OP_SET, table, 0, large, 0));
 	CHECK_OK(op_at(OP_SET, table, 1, large, 0));
 	CHECK_EQUAL(FRAMES[block].live, 2);
@@ -438,10 +478,15 @@ static bool large_entries_stand_at_level_2_only(void)
 
 	CHECK(block != 0);
 	CHECK_OK(op_many(OP_RETYPE, block, 0, TABLE_ENTRIES, FRAME_DATA, 0));
-	CHECK_EQUAL(op_at(OP_SET, frame_take_as(FRAME_L1), 0, pte_make(block, DATA_BITS | PTE_PS), 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_SET, frame_take_as(FRAME_L3), 0, pte_make(block, DATA_BITS | PTE_PS), 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_at(OP_SET, frame_take_as(FRAME_L2), 0, pte_make(block, DATA_BITS | PTE_PS | PTE_G), 0),
-		    ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op_at(OP_SET, frame_take_as(FRAME_L1), 0, pte_make(block, DATA_BITS | PTE_PS), 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op_at(OP_SET, frame_take_as(FRAME_L3), 0, pte_make(block, DATA_BITS | PTE_PS), 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_SET, frame_take_as(FRAME_L2), 0,
+			    pte_make(block, DATA_BITS | PTE_PS | PTE_G), 0),
+		ST_BAD_ARGUMENT);
 	return true;
 }
 
@@ -477,10 +522,11 @@ static bool a_program_reads_and_writes_through_a_large_entry(void)
 	CHECK(block != 0);
 	CHECK_OK(op_many(OP_RETYPE, block, 0, TABLE_ENTRIES, FRAME_DATA, 0));
 	frame_fill(block + 77, 0x7777);
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(map_page(sub.top, address - 0x200000, sub.private, DATA_BITS));
 	table = walk_table(sub.top, address, 2);
-	CHECK_OK(op_at(OP_SET, table, table_index(address, 2), pte_make(block, DATA_BITS | PTE_PS), 0));
+	CHECK_OK(op_at(
+		OP_SET, table, table_index(address, 2), pte_make(block, DATA_BITS | PTE_PS), 0));
 	CHECK(sub_start(&sub, program_read, address + 77 * PAGE_SIZE, 0));
 	CHECK_EQUAL(shared_page.word[0], 0x7777);
 	CHECK(sub_start(&sub, program_write, address + 78 * PAGE_SIZE, 0x8888));
@@ -517,11 +563,12 @@ static bool fill_sets_a_run_where_it_is_as_expected(void)
 static bool fill_refuses(void)
 {
 	pfn_t table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_DATA);
-	uint32_t list[2] = {pfn, boot->init_space};
+	uint32_t list[2] = { pfn, boot->init_space };
 
 	CHECK_EQUAL(op_fill(table, 0, 1, PTE_U, 0, list), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_fill(table, 0, 1, pte_make(pfn, DATA_BITS), 0, list), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_many(OP_FILL, table, 0, 1, DATA_BITS, 0), ST_BAD_ARGUMENT); /* no list behind */
+	CHECK_EQUAL(
+		op_many(OP_FILL, table, 0, 1, DATA_BITS, 0), ST_BAD_ARGUMENT); /* no list behind */
 	CHECK_EQUAL(op_many(OP_FILL, table, 0, 0, DATA_BITS, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_many(OP_FILL, table, 511, 2, DATA_BITS, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(op_fill(table, 0, 2, DATA_BITS, 0, list), ST_BAD_FRAME);
@@ -537,7 +584,7 @@ static bool a_fill_over_tables_stops_where_it_may_not_change_the_page_size(void)
 {
 	pfn_t table = frame_take_as(FRAME_L2), block = frame_take_row(TABLE_ENTRIES, TABLE_ENTRIES);
 	pfn_t lower = frame_take_as(FRAME_L1);
-	uint32_t list[1] = {lower};
+	uint32_t list[1] = { lower };
 	uint64_t large = pte_make(block, DATA_BITS | PTE_PS);
 
 	CHECK(block != 0);
@@ -551,7 +598,8 @@ static bool a_fill_over_tables_stops_where_it_may_not_change_the_page_size(void)
 
 static bool clear_reports_frames_dirt_and_words(void)
 {
-	pfn_t table = frame_take_as(FRAME_L1), one = frame_take_as(FRAME_DATA), two = frame_take_as(FRAME_DATA);
+	pfn_t table = frame_take_as(FRAME_L1), one = frame_take_as(FRAME_DATA),
+	      two = frame_take_as(FRAME_DATA);
 
 	CHECK_OK(op_at(OP_SET, table, 10, pte_make(one, DATA_BITS | PTE_D), 0));
 	CHECK_OK(op_at(OP_SET, table, 11, 0xabc0, 0));
@@ -597,7 +645,8 @@ static bool clear_stops_when_the_results_are_full(void)
 
 static bool unlinking_a_table_with_entries_reports_an_orphan(void)
 {
-	pfn_t upper = frame_take_as(FRAME_L2), table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_DATA);
+	pfn_t upper = frame_take_as(FRAME_L2), table = frame_take_as(FRAME_L1),
+	      pfn = frame_take_as(FRAME_DATA);
 
 	CHECK_OK(op_at(OP_SET, table, 9, pte_make(pfn, DATA_BITS), 0));
 	CHECK_OK(op_at(OP_SET, upper, 0, pte_make(table, LINK_BITS), 0));
@@ -613,7 +662,8 @@ static bool unlinking_a_table_with_entries_reports_an_orphan(void)
 
 static bool runs_are_checked(void)
 {
-	static const uint32_t runs[] = {OP_CLEAR, OP_PROTECT, OP_READ, OP_HARVEST, OP_COPY, OP_MOVE};
+	static const uint32_t runs[] = { OP_CLEAR, OP_PROTECT, OP_READ, OP_HARVEST, OP_COPY,
+		OP_MOVE };
 	pfn_t table = frame_take_as(FRAME_L1);
 	uint64_t target = (uint64_t)frame_take_as(FRAME_L1) << OP_PFN_SHIFT;
 
@@ -667,20 +717,23 @@ static bool protect_refuses(void)
 
 static bool protect_gives_no_write_to_what_the_caller_may_not_map(void)
 {
-	pfn_t table = frame_take_as(FRAME_DATA), pfn = frame_take_as(FRAME_DATA), trace = frame_take_as(FRAME_TRACE);
+	pfn_t table = frame_take_as(FRAME_DATA), pfn = frame_take_as(FRAME_DATA),
+	      trace = frame_take_as(FRAME_TRACE);
 	pfn_t below = frame_take_as(FRAME_L1);
 	struct step *step;
-	struct sub_wish wish = {0};
+	struct sub_wish wish = { 0 };
 	struct sub sub;
 	uint16_t pool;
 
 	CHECK_OK(pool_make(&pool));
 	CHECK_OK(op_on(OP_TRANSFER, table, pool, 0));
 	CHECK_OK(op_on(OP_RETYPE, table, FRAME_L1, 0));
-	CHECK_OK(op_at(OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U), 0)); /* ours, in the table of a pool below */
+	CHECK_OK(op_at(OP_SET, table, 0, pte_make(pfn, PTE_P | PTE_U),
+		0)); /* ours, in the table of a pool below */
 	wish.pool = pool;
 	CHECK(sub_make(&sub, &wish));
-	*(struct op *)message_open(sub.message) = (struct op){op_head(OP_PROTECT, 0, table, 0, 1), 0, PTE_W};
+	*(struct op *)message_open(sub.message) =
+		(struct op){ op_head(OP_PROTECT, 0, table, 0, 1), 0, PTE_W };
 	message_close(sub.message);
 	step = step_add(0, CALL_BATCH, 1, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -711,7 +764,7 @@ static bool harvest_reads_and_clears_accessed_and_dirty(void)
 	struct sub sub;
 	uint32_t index = sub_index(SUB_PRIVATE);
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_write, SUB_PRIVATE, 1));
 	CHECK_OK(op_flagged(OP_HARVEST, FLUSH_ALL, sub.image_table, index, 1, 0, 0));
 	CHECK_EQUAL(outcome.results, 1);
@@ -754,46 +807,55 @@ static bool a_removed_dirty_entry_leaves_the_frame_dirty(void)
 }
 
 const struct test tests_tables[] = {
-	{"mapping_a_page_shows_in_every_level", mapping_a_page_shows_in_every_level},
-	{"unmapping_frees_the_tables_from_below", unmapping_frees_the_tables_from_below},
-	{"protecting_a_page_changes_its_entry_only", protecting_a_page_changes_its_entry_only},
-	{"two_new_spaces_have_nothing_in_common", two_new_spaces_have_nothing_in_common},
-	{"kernel_slots_cannot_be_touched", kernel_slots_cannot_be_touched},
-	{"open_slots_take_tables", open_slots_take_tables},
-	{"set_replaces_only_what_is_expected", set_replaces_only_what_is_expected},
-	{"set_ignores_accessed_and_dirty_of_a_present_entry", set_ignores_accessed_and_dirty_of_a_present_entry},
-	{"a_not_present_word_keeps_all_its_bits", a_not_present_word_keeps_all_its_bits},
-	{"only_whitelisted_bits_stand_in_a_leaf", only_whitelisted_bits_stand_in_a_leaf},
-	{"only_whitelisted_bits_stand_in_a_link", only_whitelisted_bits_stand_in_a_link},
-	{"frame_numbers_beyond_memory_are_refused", frame_numbers_beyond_memory_are_refused},
-	{"only_pages_stand_in_a_leaf_table", only_pages_stand_in_a_leaf_table},
-	{"the_zero_frame_is_mapped_read_only_and_not_counted", the_zero_frame_is_mapped_read_only_and_not_counted},
-	{"a_trace_frame_is_mapped_read_only", a_trace_frame_is_mapped_read_only},
-	{"a_message_page_is_mapped_once", a_message_page_is_mapped_once},
-	{"links_go_down_exactly_one_level", links_go_down_exactly_one_level},
-	{"a_table_cannot_link_itself", a_table_cannot_link_itself},
-	{"tables_of_other_pools_are_out_of_reach", tables_of_other_pools_are_out_of_reach},
-	{"what_is_no_table_has_no_entries", what_is_no_table_has_no_entries},
-	{"a_block_is_mapped_by_one_entry", a_block_is_mapped_by_one_entry},
-	{"a_block_needs_512_data_frames_of_one_pool", a_block_needs_512_data_frames_of_one_pool},
-	{"the_page_size_changes_only_through_not_present", the_page_size_changes_only_through_not_present},
-	{"large_entries_stand_at_level_2_only", large_entries_stand_at_level_2_only},
-	{"large_entries_are_counted_and_paid_for", large_entries_are_counted_and_paid_for},
-	{"a_program_reads_and_writes_through_a_large_entry", a_program_reads_and_writes_through_a_large_entry},
-	{"fill_sets_a_run_where_it_is_as_expected", fill_sets_a_run_where_it_is_as_expected},
-	{"fill_refuses", fill_refuses},
-	{"a_fill_over_tables_stops_where_it_may_not_change_the_page_size",
-	 a_fill_over_tables_stops_where_it_may_not_change_the_page_size},
-	{"clear_reports_frames_dirt_and_words", clear_reports_frames_dirt_and_words},
-	{"clear_stops_when_the_results_are_full", clear_stops_when_the_results_are_full},
-	{"unlinking_a_table_with_entries_reports_an_orphan", unlinking_a_table_with_entries_reports_an_orphan},
-	{"runs_are_checked", runs_are_checked},
-	{"protect_changes_rights_of_present_entries", protect_changes_rights_of_present_entries},
-	{"protect_refuses", protect_refuses},
-	{"protect_gives_no_write_to_what_the_caller_may_not_map", protect_gives_no_write_to_what_the_caller_may_not_map},
-	{"read_gives_as_many_entries_as_there_is_room_for", read_gives_as_many_entries_as_there_is_room_for},
-	{"harvest_reads_and_clears_accessed_and_dirty", harvest_reads_and_clears_accessed_and_dirty},
-	{"harvest_stops_when_the_results_are_full", harvest_stops_when_the_results_are_full},
-	{"a_removed_dirty_entry_leaves_the_frame_dirty", a_removed_dirty_entry_leaves_the_frame_dirty},
-	{0},
+	{ "mapping_a_page_shows_in_every_level", mapping_a_page_shows_in_every_level },
+	{ "unmapping_frees_the_tables_from_below", unmapping_frees_the_tables_from_below },
+	{ "protecting_a_page_changes_its_entry_only", protecting_a_page_changes_its_entry_only },
+	{ "two_new_spaces_have_nothing_in_common", two_new_spaces_have_nothing_in_common },
+	{ "kernel_slots_cannot_be_touched", kernel_slots_cannot_be_touched },
+	{ "open_slots_take_tables", open_slots_take_tables },
+	{ "set_replaces_only_what_is_expected", set_replaces_only_what_is_expected },
+	{ "set_ignores_accessed_and_dirty_of_a_present_entry",
+		set_ignores_accessed_and_dirty_of_a_present_entry },
+	{ "a_not_present_word_keeps_all_its_bits", a_not_present_word_keeps_all_its_bits },
+	{ "only_whitelisted_bits_stand_in_a_leaf", only_whitelisted_bits_stand_in_a_leaf },
+	{ "only_whitelisted_bits_stand_in_a_link", only_whitelisted_bits_stand_in_a_link },
+	{ "frame_numbers_beyond_memory_are_refused", frame_numbers_beyond_memory_are_refused },
+	{ "only_pages_stand_in_a_leaf_table", only_pages_stand_in_a_leaf_table },
+	{ "the_zero_frame_is_mapped_read_only_and_not_counted",
+		the_zero_frame_is_mapped_read_only_and_not_counted },
+	{ "a_trace_frame_is_mapped_read_only", a_trace_frame_is_mapped_read_only },
+	{ "a_message_page_is_mapped_once", a_message_page_is_mapped_once },
+	{ "links_go_down_exactly_one_level", links_go_down_exactly_one_level },
+	{ "a_table_cannot_link_itself", a_table_cannot_link_itself },
+	{ "tables_of_other_pools_are_out_of_reach", tables_of_other_pools_are_out_of_reach },
+	{ "what_is_no_table_has_no_entries", what_is_no_table_has_no_entries },
+	{ "a_block_is_mapped_by_one_entry", a_block_is_mapped_by_one_entry },
+	{ "a_block_needs_512_data_frames_of_one_pool", a_block_needs_512_data_frames_of_one_pool },
+	{ "the_page_size_changes_only_through_not_present",
+		the_page_size_changes_only_through_not_present },
+	{ "large_entries_stand_at_level_2_only", large_entries_stand_at_level_2_only },
+	{ "large_entries_are_counted_and_paid_for", large_entries_are_counted_and_paid_for },
+	{ "a_program_reads_and_writes_through_a_large_entry",
+		a_program_reads_and_writes_through_a_large_entry },
+	{ "fill_sets_a_run_where_it_is_as_expected", fill_sets_a_run_where_it_is_as_expected },
+	{ "fill_refuses", fill_refuses },
+	{ "a_fill_over_tables_stops_where_it_may_not_change_the_page_size",
+		a_fill_over_tables_stops_where_it_may_not_change_the_page_size },
+	{ "clear_reports_frames_dirt_and_words", clear_reports_frames_dirt_and_words },
+	{ "clear_stops_when_the_results_are_full", clear_stops_when_the_results_are_full },
+	{ "unlinking_a_table_with_entries_reports_an_orphan",
+		unlinking_a_table_with_entries_reports_an_orphan },
+	{ "runs_are_checked", runs_are_checked },
+	{ "protect_changes_rights_of_present_entries", protect_changes_rights_of_present_entries },
+	{ "protect_refuses", protect_refuses },
+	{ "protect_gives_no_write_to_what_the_caller_may_not_map",
+		protect_gives_no_write_to_what_the_caller_may_not_map },
+	{ "read_gives_as_many_entries_as_there_is_room_for",
+		read_gives_as_many_entries_as_there_is_room_for },
+	{ "harvest_reads_and_clears_accessed_and_dirty",
+		harvest_reads_and_clears_accessed_and_dirty },
+	{ "harvest_stops_when_the_results_are_full", harvest_stops_when_the_results_are_full },
+	{ "a_removed_dirty_entry_leaves_the_frame_dirty",
+		a_removed_dirty_entry_leaves_the_frame_dirty },
+	{ 0 },
 };

@@ -1,12 +1,13 @@
 /*
- * Tests of threads: priorities, time slices, and that each keeps its registers: general, FPU, bases.
+ * Tests of threads: priorities, time slices, and that each keeps its registers: general, FPU,
+ * bases.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kernel_tests.h"
 
-static struct sub_wish below = {.priority = PRIORITY_BELOW};
-static struct sub_wish lower = {.priority = PRIORITY_BELOW - 1};
+static struct sub_wish below = { .priority = PRIORITY_BELOW };
+static struct sub_wish lower = { .priority = PRIORITY_BELOW - 1 };
 
 /* Let threads below us run for a while (several time slices). */
 static void let_run(uint32_t turns)
@@ -49,7 +50,7 @@ static bool a_more_important_thread_runs_at_once(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_add(0, CALL_TIMER, TIMER_NOW, 0, 0, 0);
 	CHECK(sub_set(&sub, THREAD_FIELD_START, (uint64_t)program_steps, SUB_STACK_TOP - 8));
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
@@ -75,7 +76,7 @@ static bool a_new_priority_counts_for_a_queued_thread_later(void)
 	struct message message;
 	struct sub sub, spinner;
 
-	CHECK(sub_make(&sub, 0) && sub_make(&spinner, &below));
+	CHECK(sub_make(&sub, NULL) && sub_make(&spinner, &below));
 	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
 	step_add(0, CALL_YIELD, 0, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -94,9 +95,9 @@ static bool a_server_runs_with_the_priority_of_its_caller(void)
 {
 	struct message message;
 	struct sub client, rival;
-	struct sub_wish middle = {.priority = PRIORITY_SAME + 2};
+	struct sub_wish middle = { .priority = PRIORITY_SAME + 2 };
 
-	CHECK(sub_make(&client, 0) && sub_make(&rival, &middle));
+	CHECK(sub_make(&client, NULL) && sub_make(&rival, &middle));
 	step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
 	CHECK(sub_start(&client, program_steps, 0, 0));
 	CHECK_OK(receive_now(&message));
@@ -112,7 +113,7 @@ static bool a_server_runs_with_the_priority_of_its_caller(void)
 
 static bool yield_lets_equals_run(void)
 {
-	struct sub_wish same = {.priority = PRIORITY_SAME};
+	struct sub_wish same = { .priority = PRIORITY_SAME };
 	struct sub sub;
 
 	CHECK(sub_make(&sub, &same));
@@ -123,7 +124,8 @@ static bool yield_lets_equals_run(void)
 	CHECK_OK(op_on(OP_THREAD_START, sub.thread, 0, 0));
 	for (uint32_t i = 1; i <= STEPS; i++) {
 		CHECK_OK(call4(CALL_YIELD, 0, 0, 0, 0, 0));
-		CHECK(shared_page.steps_done[0] >= i - 1); /* it is inside its i-th YIELD, or further */
+		CHECK(shared_page.steps_done[0] >=
+			i - 1); /* it is inside its i-th YIELD, or further */
 	}
 	return true;
 }
@@ -154,7 +156,7 @@ static bool a_thread_that_stops_itself_is_started_behind_its_call(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	step_add(0, CALL_THREAD, THREAD_SELF_STOP, 0, 0, 0);
 	step_add(0, CALL_YIELD, 0, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
@@ -172,7 +174,7 @@ static bool a_call_keeps_the_other_registers(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_keeps_registers, (uint64_t)&shared_page.word[0], 0));
 	CHECK_EQUAL(shared_page.word[0], 1);
 	return true;
@@ -182,7 +184,7 @@ static bool a_call_keeps_the_users_flags(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_start(&sub, program_flags, (uint64_t)&shared_page.word[0], 0));
 	CHECK_EQUAL(shared_page.word[0], 1);
 	return true;
@@ -251,7 +253,7 @@ static bool the_owner_sets_fs_base_before_the_start(void)
 {
 	struct sub sub;
 
-	CHECK(sub_make(&sub, 0));
+	CHECK(sub_make(&sub, NULL));
 	CHECK(sub_set(&sub, THREAD_FIELD_FS_BASE, SUB_PRIVATE + 64, 0));
 	*(window_open(0, sub.private) + 8) = 0x7575;
 	window_close(0);
@@ -265,14 +267,16 @@ static bool clone_copies_fs_base_and_vector_registers(void)
 	struct sub parent, child;
 	struct message message;
 
-	CHECK(sub_make(&parent, 0) && sub_add_thread(&parent, &child, PRIORITY_ABOVE));
+	CHECK(sub_make(&parent, NULL) && sub_add_thread(&parent, &child, PRIORITY_ABOVE));
 	shared_page.scratch[4] = SUB_PRIVATE;
-	CHECK(sub_start(&parent, program_vectors_over_call, (uint64_t)&shared_page.word[0], 0x4242424242424242));
+	CHECK(sub_start(&parent, program_vectors_over_call, (uint64_t)&shared_page.word[0],
+		0x4242424242424242));
 	CHECK_OK(receive_now(&message));
 	CHECK_OK(op_on(OP_THREAD_CLONE, child.thread, parent.thread, 0));
 	CHECK_OK(op_flagged(OP_THREAD_START, OP_START_ANSWER, child.thread, 0, 1, 0, 1));
 	let_others_run();
-	CHECK_EQUAL(shared_page.word[1], 0x4242424242424242); /* the child writes at word[its answer] */
+	CHECK_EQUAL(
+		shared_page.word[1], 0x4242424242424242); /* the child writes at word[its answer] */
 	CHECK_EQUAL(shared_page.word[3], SUB_PRIVATE);
 	CHECK_OK(reply(message.token, 0, 0));
 	CHECK_EQUAL(shared_page.word[0], 0x4242424242424242);
@@ -283,13 +287,14 @@ static bool clone_copies_fs_base_and_vector_registers(void)
 /* A thread that promised to use no FPU must not see or change what another has in it. */
 static bool a_thread_without_fpu_sees_nobodys_vectors(void)
 {
-	struct sub_wish promise = {.flags = SPACE_FPU_NONE, .priority = PRIORITY_BELOW + 1};
+	struct sub_wish promise = { .flags = SPACE_FPU_NONE, .priority = PRIORITY_BELOW + 1 };
 	struct message message;
 	struct sub user, peeper;
 	status_t status;
 
 	CHECK(sub_make(&user, &below) && sub_make(&peeper, &promise));
-	CHECK(sub_start(&user, program_vectors, (uint64_t)&shared_page.word[0], 0x77665544332211ee));
+	CHECK(sub_start(
+		&user, program_vectors, (uint64_t)&shared_page.word[0], 0x77665544332211ee));
 	let_run(1);
 	CHECK(sub_start(&peeper, program_takes_vectors, (uint64_t)&shared_page.word[8], 0));
 	status = receive_soon(&message);
@@ -307,35 +312,64 @@ static bool a_fresh_thread_starts_with_empty_registers(void)
 	struct sub user, fresh;
 
 	CHECK(sub_make(&user, &below));
-	CHECK(sub_start(&user, program_vectors, (uint64_t)&shared_page.word[0], 0x1212121212121212));
+	CHECK(sub_start(
+		&user, program_vectors, (uint64_t)&shared_page.word[0], 0x1212121212121212));
 	let_run(1);
-	CHECK(sub_make(&fresh, 0));
+	CHECK(sub_make(&fresh, NULL));
 	shared_page.word[8] = 1;
 	CHECK(sub_start(&fresh, program_takes_vectors, (uint64_t)&shared_page.word[8], 0));
 	CHECK_EQUAL(shared_page.word[8], 0);
 	return true;
 }
 
+/* What a destroyed thread left in the processor is not written to its frame any more. */
+static bool a_destroyed_threads_vectors_go_nowhere(void)
+{
+	struct sub gone, next;
+
+	CHECK(sub_make(&gone, &below) && sub_make(&next, &below));
+	CHECK(sub_start(
+		&gone, program_vectors, (uint64_t)&shared_page.word[0], 0x3434343434343434));
+	let_run(1);
+	CHECK_OK(op_on(OP_DESTROY, gone.thread, 0, 0));
+	CHECK_OK(op_on(OP_RETYPE, gone.thread, FRAME_DATA, 0));
+	frame_fill(gone.thread, 0x7777);
+	CHECK(sub_start(
+		&next, program_vectors, (uint64_t)&shared_page.word[4], 0x5656565656565656));
+	let_run(1);
+	CHECK(shared_page.word[4] > 0);
+	CHECK_EQUAL(shared_page.word[5], 0);
+	CHECK(frame_holds(gone.thread, 0x7777));
+	return true;
+}
+
 const struct test tests_threads[] = {
-	{"two_spinning_threads_share_the_processor", two_spinning_threads_share_the_processor},
-	{"a_less_important_thread_waits", a_less_important_thread_waits},
-	{"a_more_important_thread_runs_at_once", a_more_important_thread_runs_at_once},
-	{"a_new_priority_counts_for_a_ready_thread", a_new_priority_counts_for_a_ready_thread},
-	{"a_new_priority_counts_for_a_queued_thread_later", a_new_priority_counts_for_a_queued_thread_later},
-	{"a_server_runs_with_the_priority_of_its_caller", a_server_runs_with_the_priority_of_its_caller},
-	{"yield_lets_equals_run", yield_lets_equals_run},
-	{"a_stopped_thread_goes_on_where_it_was", a_stopped_thread_goes_on_where_it_was},
-	{"a_thread_that_stops_itself_is_started_behind_its_call", a_thread_that_stops_itself_is_started_behind_its_call},
-	{"a_call_keeps_the_other_registers", a_call_keeps_the_other_registers},
-	{"a_call_keeps_the_users_flags", a_call_keeps_the_users_flags},
-	{"vector_registers_of_two_threads_are_kept_apart", vector_registers_of_two_threads_are_kept_apart},
-	{"wide_vector_registers_of_two_threads_are_kept_apart", wide_vector_registers_of_two_threads_are_kept_apart},
-	{"interrupts_leave_the_red_zone_alone", interrupts_leave_the_red_zone_alone},
-	{"each_thread_has_its_own_fs_base", each_thread_has_its_own_fs_base},
-	{"each_thread_has_its_own_gs_base", each_thread_has_its_own_gs_base},
-	{"the_owner_sets_fs_base_before_the_start", the_owner_sets_fs_base_before_the_start},
-	{"clone_copies_fs_base_and_vector_registers", clone_copies_fs_base_and_vector_registers},
-	{"a_thread_without_fpu_sees_nobodys_vectors", a_thread_without_fpu_sees_nobodys_vectors},
-	{"a_fresh_thread_starts_with_empty_registers", a_fresh_thread_starts_with_empty_registers},
-	{0},
+	{ "two_spinning_threads_share_the_processor", two_spinning_threads_share_the_processor },
+	{ "a_less_important_thread_waits", a_less_important_thread_waits },
+	{ "a_more_important_thread_runs_at_once", a_more_important_thread_runs_at_once },
+	{ "a_new_priority_counts_for_a_ready_thread", a_new_priority_counts_for_a_ready_thread },
+	{ "a_new_priority_counts_for_a_queued_thread_later",
+		a_new_priority_counts_for_a_queued_thread_later },
+	{ "a_server_runs_with_the_priority_of_its_caller",
+		a_server_runs_with_the_priority_of_its_caller },
+	{ "yield_lets_equals_run", yield_lets_equals_run },
+	{ "a_stopped_thread_goes_on_where_it_was", a_stopped_thread_goes_on_where_it_was },
+	{ "a_thread_that_stops_itself_is_started_behind_its_call",
+		a_thread_that_stops_itself_is_started_behind_its_call },
+	{ "a_call_keeps_the_other_registers", a_call_keeps_the_other_registers },
+	{ "a_call_keeps_the_users_flags", a_call_keeps_the_users_flags },
+	{ "vector_registers_of_two_threads_are_kept_apart",
+		vector_registers_of_two_threads_are_kept_apart },
+	{ "wide_vector_registers_of_two_threads_are_kept_apart",
+		wide_vector_registers_of_two_threads_are_kept_apart },
+	{ "interrupts_leave_the_red_zone_alone", interrupts_leave_the_red_zone_alone },
+	{ "each_thread_has_its_own_fs_base", each_thread_has_its_own_fs_base },
+	{ "each_thread_has_its_own_gs_base", each_thread_has_its_own_gs_base },
+	{ "the_owner_sets_fs_base_before_the_start", the_owner_sets_fs_base_before_the_start },
+	{ "clone_copies_fs_base_and_vector_registers", clone_copies_fs_base_and_vector_registers },
+	{ "a_thread_without_fpu_sees_nobodys_vectors", a_thread_without_fpu_sees_nobodys_vectors },
+	{ "a_destroyed_threads_vectors_go_nowhere", a_destroyed_threads_vectors_go_nowhere },
+	{ "a_fresh_thread_starts_with_empty_registers",
+		a_fresh_thread_starts_with_empty_registers },
+	{ 0 },
 };
