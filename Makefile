@@ -149,9 +149,9 @@ endif
 ROOT := $(BUILD)/root
 ROOT_NAMES := $(SERVERS:%=servers/%) $(PROGRAMS:%=bin/%) text/default.txt $(if $(wildcard servers/init/boot.script),etc/boot)
 archive: $(BUILD)/boot.cpio ## Build the boot archive alone
-$(BUILD)/boot.cpio: $(ROOT_NAMES:%=$(ROOT)/%) tools/mkarchive Makefile
+$(BUILD)/boot.cpio: $(ROOT_NAMES:%=$(ROOT)/%) $(ROOT)/damaged/done tools/mkarchive Makefile
 	$(call say,ARCHIVE,$@)
-	$(Q)printf '%s\n' $(ROOT_NAMES) > $(BUILD)/archive.list
+	$(Q)(printf '%s\n' $(ROOT_NAMES) && cd $(ROOT) && ls damaged/*) > $(BUILD)/archive.list
 	$(Q)tools/mkarchive $@ $(BUILD)
 $(ROOT)/servers/%: $(BUILD)/servers/%
 	@mkdir -p $(@D)
@@ -162,6 +162,8 @@ $(ROOT)/bin/%: $(BUILD)/programs/%
 $(ROOT)/etc/boot: servers/init/boot.script
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
+$(ROOT)/damaged/done: $(ROOT)/bin/hello tests/guest/mkdamaged
+	$(Q)tests/guest/mkdamaged $(@D) $< && touch $@
 $(ROOT)/text/default.txt: tools/mktext
 	$(call say,TEXT,$@)
 	@mkdir -p $(@D)

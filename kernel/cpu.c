@@ -255,6 +255,7 @@ static void init_gdt(void)
 	cpu_load_gdt(&pointer);
 	cpu_load_segments(SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA);
 	cpu_load_tss(SELECTOR_TSS);
+	cpu_load_no_ldt();
 }
 
 static uint8_t vector_stack(uint32_t vector)

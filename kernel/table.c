@@ -215,12 +215,13 @@ status_t table_op_set(struct batch *batch, const struct op *op)
 		return ST_BAD_FRAME;
 	table = &frame_table[pfn];
 	entry = (uint64_t *)frame_memory(pfn) + OP_INDEX(op->head);
-	old = *entry;
-	if (likely(table->type == FRAME_L1 && table->pool == batch->pool && batch->work_left != 0 &&
-		    old == op->b) &&
-		put_plain(batch, table, entry, old, op->a)) {
-		batch->work_left--;
-		return ST_OK;
+	if (likely(table->type == FRAME_L1 && table->pool == batch->pool &&
+		    batch->work_left != 0)) {
+		old = *entry; /* not before: what is no table may be no memory */
+		if (likely(old == op->b) && put_plain(batch, table, entry, old, op->a)) {
+			batch->work_left--;
+			return ST_OK;
+		}
 	}
 	return set_checked(batch, op);
 }

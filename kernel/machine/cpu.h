@@ -308,6 +308,12 @@ static inline void cpu_load_tss(uint16_t selector)
 	__asm__ volatile("ltr %0" : : "r"(selector) : "memory");
 }
 
+/* No local descriptor table: after a reset it seems to lie at 0, in user memory. */
+static inline void cpu_load_no_ldt(void)
+{
+	__asm__ volatile("lldt %0" : : "r"((uint16_t)0));
+}
+
 /* CS by a far return; the others directly.  FS and GS become null, their bases 0. */
 static inline void cpu_load_segments(uint64_t code, uint32_t data)
 {

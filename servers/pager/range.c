@@ -167,7 +167,8 @@ static status_t count_below(const uint64_t *entries, uint32_t count, uint32_t le
 	return ST_OK;
 }
 
-/* Tables that became empty are dropped, from this level up. */
+/* Tables that became empty are dropped, from this level up.  Their pages have been flushed; against caches
+   that lead to the tables themselves the kernel guards, when their frames are used again. */
 static status_t drop_empty_tables(struct space *space, const struct path *path, uint32_t level)
 {
 	status_t status = ST_OK;
@@ -176,7 +177,6 @@ static status_t drop_empty_tables(struct space *space, const struct path *path, 
 		uint32_t index = level_index(path->address, ++level);
 
 		mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, 1), 0, 0);
-		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 		status = tables_run();
 		if (status == ST_OK && level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
 			space_unmark_slot(space, index);

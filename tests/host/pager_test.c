@@ -995,6 +995,27 @@ static void test_space_write_over_a_remembered_page_is_seen(void)
 	CHECK_EQUAL(read_word(a, BASE), 5);
 }
 
+static void test_split_from_outside_forgets_the_old_table(void)
+{
+	uint64_t a = create(), word = 5, b;
+	struct machine_request request = {
+		.badge = BADGE_SYSTEM,
+		.label = PAGER_SPACE_WRITE,
+		.payload = &word,
+		.bytes = 8,
+	};
+
+	CHECK_EQUAL(map_at(a, BASE, 0x4000, RW), ST_OK);
+	CHECK_EQUAL(write_word(a, BASE, 1), REASON_NONE);
+	b = fork_of(a);
+	CHECK_EQUAL(read_word(b, BASE), 1); /* the processor remembers the table for b */
+	request.w[0] = b;
+	request.w[1] = BASE + 0x2000;
+	CHECK_EQUAL(machine_call(&request)->status, ST_OK); /* b has a table of its own from now on */
+	CHECK_EQUAL(write_word(a, BASE + 0x3000, 99), REASON_NONE); /* into the old one */
+	CHECK_EQUAL(read_word(b, BASE + 0x3000), 0);
+}
+
 static void test_programs_may_ask_about_themselves_only(void)
 {
 	uint64_t a = create(), b = create();
@@ -1349,6 +1370,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(space_write_and_read_cross_pages),
 	CHECK_TEST(space_write_obeys_the_region),
 	CHECK_TEST(space_write_over_a_remembered_page_is_seen),
+	CHECK_TEST(split_from_outside_forgets_the_old_table),
 	CHECK_TEST(programs_may_ask_about_themselves_only),
 	CHECK_TEST(servers_name_spaces_in_word_five),
 	CHECK_TEST(ids_are_not_reused),

@@ -57,6 +57,67 @@ static bool foreign_frames_cannot_be_retyped(void)
 	return true;
 }
 
+/* Operations that name a frame in their head. */
+static bool operation_names_a_frame(uint32_t op)
+{
+	return op != OP_NOP && (op < OP_POOL_CREATE || op > OP_POOL_TAG);
+}
+
+/* Operations that name another one in word a, and how. */
+static bool operation_argument(uint32_t op, pfn_t pfn, uint64_t *a)
+{
+	switch (op) {
+	case OP_SET:
+		*a = pte_make(pfn, DATA_BITS);
+		return true;
+	case OP_COPY:
+	case OP_MOVE:
+		*a = (uint64_t)pfn << OP_PFN_SHIFT;
+		return true;
+	case OP_SPLIT:
+	case OP_COPY_FRAME:
+	case OP_SPACE_CREATE:
+	case OP_THREAD_CREATE:
+	case OP_THREAD_CLONE:
+		*a = pfn;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* No operation does anything to this frame, or with it, and the kernel looks at nothing in it (it
+   need not even be memory that the kernel has mapped). */
+static bool frame_is_out_of_reach(pfn_t pfn, pfn_t table)
+{
+	uint64_t a;
+
+	for (uint32_t op = 0; op < OP_COUNT; op++) {
+		if (operation_names_a_frame(op) && (op != OP_FLUSH || pfn != 0)) {
+			CHECK(op_many(op, pfn, 0, 1, 0, 0) != ST_OK);
+			CHECK(op_many(op, pfn, 511, 1, 0, 0) != ST_OK);
+		}
+		if (operation_argument(op, pfn, &a)) {
+			CHECK(op_many(op, table, 0, 1, a, 0) != ST_OK);
+		}
+	}
+	return true;
+}
+
+static bool every_foreign_frame_is_out_of_reach_of_every_operation(void)
+{
+	pfn_t table = frame_take_as(FRAME_L1);
+
+	for (pfn_t pfn = 0; pfn < boot->frames + 1000; pfn += pfn < 0x200 ? 1 : 97) {
+		bool ours = pfn < boot->frames && FRAMES[pfn].pool == boot->pool;
+
+		if (!ours && !frame_is_out_of_reach(pfn, table)) {
+			return fail(__FILE__, __LINE__, "frame", pfn, 0);
+		}
+	}
+	return true;
+}
+
 static bool objects_cannot_be_retyped(void)
 {
 	CHECK_EQUAL(op_on(OP_RETYPE, boot->space, FRAME_FREE, 0), ST_WRONG_TYPE);
@@ -488,6 +549,8 @@ const struct test tests_frames[] = {
 	{ "each_type_can_become_each_other", each_type_can_become_each_other },
 	{ "types_of_the_kernel_cannot_be_chosen", types_of_the_kernel_cannot_be_chosen },
 	{ "foreign_frames_cannot_be_retyped", foreign_frames_cannot_be_retyped },
+	{ "every_foreign_frame_is_out_of_reach_of_every_operation",
+		every_foreign_frame_is_out_of_reach_of_every_operation },
 	{ "objects_cannot_be_retyped", objects_cannot_be_retyped },
 	{ "forged_entries_do_not_become_a_table", forged_entries_do_not_become_a_table },
 	{ "what_a_table_held_is_not_readable_as_data", what_a_table_held_is_not_readable_as_data },
