@@ -279,6 +279,27 @@ static void files_that_are_no_programs(void)
 	CHECK((int64_t)(before - frames_free()) <= 1);
 }
 
+/* Each has one thing wrong (mkdamaged); the caller lives on, and nothing is lost. */
+static void damaged_programs(void)
+{
+	char *arguments[] = {(char *)"x", NULL};
+	uint64_t before = frames_free();
+	struct system_file file;
+	int tried = 0;
+
+	for (unsigned index = 0; system_file_at(index, &file) == 0; index++) {
+		char path[SYSTEM_NAME_MAX + 2] = "/";
+
+		if (strncmp(file.name, "damaged/", 8) != 0)
+			continue;
+		strcat(path, file.name);
+		CHECK_ERRNO(execv(path, arguments), ENOEXEC);
+		tried++;
+	}
+	CHECK(tried > 20);
+	CHECK((int64_t)(before - frames_free()) <= 1);
+}
+
 static void bad_pointers(void)
 {
 	char *good[] = {(char *)"x", NULL};
@@ -367,6 +388,7 @@ const struct test tests_exec[] = {
 	TEST(too_much_is_refused),
 	TEST(missing_programs),
 	TEST(files_that_are_no_programs),
+	TEST(damaged_programs),
 	TEST(bad_pointers),
 	TEST(failed_exec_changes_nothing),
 	TEST(spawned_programs_run),
