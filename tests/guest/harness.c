@@ -26,7 +26,7 @@
 static const struct test *const topics[] = {
 	tests_protection, tests_address, tests_cow, tests_fork, tests_heap, tests_stack,
 	tests_mapping, tests_shared, tests_exception, tests_process, tests_exec, tests_pointer,
-	tests_exhaustion,
+	tests_message, tests_exhaustion,
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 

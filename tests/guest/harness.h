@@ -44,7 +44,7 @@ struct test {
 /* The topics, one file each. */
 extern const struct test tests_protection[], tests_address[], tests_cow[], tests_fork[], tests_heap[],
 	tests_stack[], tests_mapping[], tests_shared[], tests_exception[], tests_process[],
-	tests_exec[], tests_pointer[], tests_exhaustion[];
+	tests_exec[], tests_pointer[], tests_message[], tests_exhaustion[];
 
 /* What exec.c does when the program is started as `tests --exec KIND ...`. */
 int exec_helper(int argc, char **argv);
