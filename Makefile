@@ -48,7 +48,8 @@ LIBC_LIBS := $(NEWLIB)/x86_64-elf/lib/libc.a $(NEWLIB)/x86_64-elf/lib/libm.a
 LIBC_READY := $(NEWLIB)/done
 endif
 PROGRAM_FLAGS := $(WARNINGS) $(CODE) $(TARGET) $(HOSTED) -nostdinc -isystem $(LIBC_HEADERS) \
-	-isystem $(OWN_HEADERS) -ffunction-sections -fdata-sections -D_GNU_SOURCE -D__DYNAMIC_REENT__ -Ilib/posix/include -Iinclude -Ilib -Ilib/posix
+	-isystem $(OWN_HEADERS) -ffunction-sections -fdata-sections -D_GNU_SOURCE -D__DYNAMIC_REENT__ \
+	-Ilib/posix/include -Iinclude -Ilib -Ilib/posix
 COMPILER_LIB := $(shell gcc -print-libgcc-file-name 2>/dev/null) # 128-bit shifts and the like
 LINK := ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
 HOST_FLAGS := $(WARNINGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP \
@@ -59,7 +60,8 @@ objects = $(patsubst %,$(BUILD)/objects/$(1)/%.o,$(2))
 KERNEL_OBJECTS := $(call objects,kernel,$(wildcard kernel/*.c kernel/*.asm boot/*.asm lib/format/*.c))
 SERVERS := $(sort $(patsubst servers/%/,%,$(dir $(wildcard servers/*/*.c))))
 SERVER_LIBRARY := $(call objects,server,$(wildcard lib/*.c lib/server/*.c lib/server/*.asm lib/format/*.c))
-PROGRAMS := $(sort $(basename $(notdir $(wildcard programs/*.c))) $(patsubst programs/%/,%,$(dir $(wildcard programs/*/*.c))))
+PROGRAMS := $(sort $(basename $(notdir $(wildcard programs/*.c))) \
+	$(patsubst programs/%/,%,$(dir $(wildcard programs/*/*.c))))
 LIBC_GLUE := lib/posix/$(if $(PICOLIBC),picolibc,newlib)
 PROGRAM_LIBRARY := $(call objects,program,$(wildcard lib/posix/*.c lib/posix/*.asm $(LIBC_GLUE)/*.c))
 
@@ -87,7 +89,8 @@ $(BUILD)/objects/program/%.c.o: %.c $(LIBC_READY) Makefile
 $(BUILD)/%.ld: %.ld include/faultline/layout.h Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x c -D__ASSEMBLER__ -Iinclude $< -o $@
-$(BUILD)/offsets.inc: tools/offsets.sh tools/offsets.c $(wildcard include/faultline/*.h kernel/*.h kernel/machine/*.h) Makefile
+$(BUILD)/offsets.inc: tools/offsets.sh tools/offsets.c \
+		$(wildcard include/faultline/*.h kernel/*.h kernel/machine/*.h) Makefile
 	$(call say,OFFSETS,$@)
 	@mkdir -p $(@D)
 	$(Q)tools/offsets.sh $@ $(CC) $(filter-out -MMD -MP,$(KERNEL_FLAGS))
@@ -131,25 +134,21 @@ $(BUILD)/programs/$(1): $$(call objects,program,$(2)) $(BUILD)/libposix.a $(BUIL
 		--whole-archive $(BUILD)/libposix.a --no-whole-archive --start-group $(LIBC_LIBS) $(COMPILER_LIB) --end-group
 endef
 $(foreach name,$(SERVERS),$(eval $(call server,$(name),$(wildcard servers/$(name)/*.c servers/$(name)/*.asm))))
-$(foreach name,$(PROGRAMS),$(eval $(call program,$(name),$(wildcard programs/$(name).c programs/$(name)/*.c programs/$(name)/*.asm))))
-ifneq ($(wildcard tests/guest/*.c),)
-PROGRAMS += tests
+$(foreach name,$(PROGRAMS),$(eval $(call program,$(name),\
+	$(wildcard programs/$(name).c programs/$(name)/*.c programs/$(name)/*.asm))))
+# The tests' own: programs tests, bench and oracle, and the server kerneltests.
+PROGRAMS += tests bench oracle
+SERVERS += kerneltests
 $(eval $(call program,tests,$(wildcard tests/guest/*.c tests/guest/*.asm)))
-endif
-# Programs of the tests that are not tests themselves.
-PROGRAMS += bench oracle
 $(eval $(call program,bench,$(wildcard tests/bench/*.c)))
 $(eval $(call program,oracle,$(wildcard tests/oracle/*.c)))
-ifneq ($(wildcard tests/guest/kernel/*.c),)
-SERVERS += kerneltests
 $(eval $(call server,kerneltests,$(wildcard tests/guest/kernel/*.c tests/guest/kernel/*.asm)))
-endif
 
 # ---- boot archive: what the machine finds; debug information stays outside ----
 ROOT := $(BUILD)/root
-ROOT_NAMES := $(SERVERS:%=servers/%) $(PROGRAMS:%=bin/%) text/default.txt $(if $(wildcard servers/init/boot.script),etc/boot)
+ROOT_NAMES := $(SERVERS:%=servers/%) $(PROGRAMS:%=bin/%) text/default.txt etc/boot
 archive: $(BUILD)/boot.cpio ## Build the boot archive alone
-$(BUILD)/boot.cpio: $(ROOT_NAMES:%=$(ROOT)/%) $(ROOT)/damaged/done tools/mkarchive Makefile
+$(BUILD)/boot.cpio: $(ROOT_NAMES:%=$(ROOT)/%) $(BUILD)/damaged tools/mkarchive Makefile
 	$(call say,ARCHIVE,$@)
 	$(Q)(printf '%s\n' $(ROOT_NAMES) && cd $(ROOT) && ls damaged/*) > $(BUILD)/archive.list
 	$(Q)tools/mkarchive $@ $(BUILD)
@@ -162,8 +161,8 @@ $(ROOT)/bin/%: $(BUILD)/programs/%
 $(ROOT)/etc/boot: servers/init/boot.script
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
-$(ROOT)/damaged/done: $(ROOT)/bin/hello tests/guest/mkdamaged
-	$(Q)tests/guest/mkdamaged $(@D) $< && touch $@
+$(BUILD)/damaged: tests/guest/mkdamaged
+	$(Q)rm -rf $(ROOT)/damaged && tests/guest/mkdamaged $(ROOT)/damaged && touch $@
 $(ROOT)/text/default.txt: tools/mktext
 	$(call say,TEXT,$@)
 	@mkdir -p $(@D)

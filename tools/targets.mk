@@ -16,13 +16,13 @@ setup: ## Install the packages that are missing
 # Packages first, then the build in a make of its own, which finds them; the terminal or the
 # script on standard input is for the guest alone.
 run: ## Boot in QEMU: a shell, or the commands on standard input
-	@tools/setup && $(MAKE) all </dev/null && tools/run
+	@tools/setup && $(MAKE) all </dev/null >&2 && tools/run
 
 bochs: ## The same from the ISO image in Bochs
-	@tools/setup && $(MAKE) all build/console-relay </dev/null && tools/run-bochs
+	@tools/setup && $(MAKE) all build/console-relay </dev/null >&2 && tools/run-bochs
 
 gdb: ## Boot in QEMU stopped, with gdb attached
-	@tools/setup build debug && $(MAKE) all </dev/null && tools/gdb
+	@tools/setup build debug && $(MAKE) all </dev/null >&2 && tools/gdb
 
 test: ## Run all tests
 	@tools/setup && tools/test
@@ -31,7 +31,7 @@ host-test: ## Run the tests that need no machine
 	@tools/setup && tools/test host
 
 bench: ## Measure, and write build/bench.json
-	@tools/setup && $(MAKE) all </dev/null && tests/bench/run/run
+	@tools/setup && $(MAKE) all </dev/null >&2 && tests/bench/run
 
 lint: ## Run clang-tidy, cppcheck and sparse
 	@tools/setup build lint && $(MAKE) CC=clang lint-sources </dev/null

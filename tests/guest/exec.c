@@ -279,18 +279,27 @@ static void files_that_are_no_programs(void)
 	CHECK((int64_t)(before - frames_free()) <= 1);
 }
 
+static void exec_child(void *path)
+{
+	char *arguments[] = {path, NULL};
+
+	execv(path, arguments);
+}
+
 /* Each has one thing wrong (mkdamaged); the caller lives on, and nothing is lost. */
 static void damaged_programs(void)
 {
+	static char good[] = "/damaged/good";
 	char *arguments[] = {(char *)"x", NULL};
 	uint64_t before = frames_free();
 	struct system_file file;
 	int tried = 0;
 
+	CHECK_KILLED(exec_child, (void *)good, SIGILL);
 	for (unsigned index = 0; system_file_at(index, &file) == 0; index++) {
 		char path[SYSTEM_NAME_MAX + 2] = "/";
 
-		if (strncmp(file.name, "damaged/", 8) != 0)
+		if (strncmp(file.name, "damaged/", 8) != 0 || strcmp(file.name, good + 1) == 0)
 			continue;
 		strcat(path, file.name);
 		CHECK_ERRNO(execv(path, arguments), ENOEXEC);
