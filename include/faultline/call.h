@@ -167,6 +167,7 @@ enum {
 enum {
 	DEBUG_HOOK_NO_FLUSH,   /* 1: hinted flushes of FLUSH_* are left out (FORK-4) */
 	DEBUG_HOOK_REFS_LIMIT, /* counters refuse at this value (0: the real limit) */
+	DEBUG_HOOK_PANIC       /* the kernel panics, to show its report */
 };
 
 #endif

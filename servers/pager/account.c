@@ -20,8 +20,8 @@ static uint64_t waiting_count;
 void account_start(const struct pager_boot *boot)
 {
 	account_committed = account_victims = waiting_count = 0;
-	account_limit = boot->commit_percent != 0 ? frame_pool.total * boot->commit_percent / 100 :
-						    UINT64_MAX;
+	account_limit = boot->commit_percent != 0 ? frame_pool.total * boot->commit_percent / 100
+						  : UINT64_MAX;
 	account_space_limit = boot->commit_space != 0 ? boot->commit_space : frame_pool.total;
 }
 
@@ -96,7 +96,8 @@ static void answer_waiting(uint32_t label, uint64_t reason)
 /* See the header. */
 void account_retry(void)
 {
-	if (waiting_count != 0 && frame_pool.free >= frame_pool.reserve[FRAMES_PROGRAM] + FAULT_FRAMES)
+	if (waiting_count != 0 &&
+		frame_pool.free >= frame_pool.reserve[FRAMES_PROGRAM] + FAULT_FRAMES)
 		answer_waiting(FAULT_RESUME, 0);
 }
 
@@ -142,7 +143,7 @@ void account_kill(struct space *space)
 	space->brk_start = space->brk_now = 0;
 	account_victims++;
 	mmu_notify(space_templates[SLOT_PROC].slot, PAGER_NOTIFY_VICTIM);
-	space->job = (struct job){.kind = JOB_TEARDOWN};
+	space->job = (struct job){ .kind = JOB_TEARDOWN };
 	job_begin(space, &status); /* a teardown only begins here */
 }
 

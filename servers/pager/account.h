@@ -7,9 +7,10 @@
  *
  * Resident: pages present in its tables, whether shared with relatives or not.
  *
- * When a fault finds no frame it waits.  Jobs and the reaper run first; when they have nothing left
- * and still none is free, the program with the most resident pages goes, if it has more than its
- * share; of equals the youngest.  Servers never.  If nobody is over its share, those who wait are refused.
+ * When a fault finds no frame it waits.  Jobs and the reaper run first; when they have nothing
+ * left and still none is free, the program with the most resident pages goes, if it has more than
+ * its share; of equals the youngest.  Servers never.  If nobody is over its share, those who wait
+ * are refused.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -18,10 +19,10 @@
 
 #include "space.h"
 
-extern uint64_t account_committed; /* over all spaces, in pages */
-extern uint64_t account_limit;     /* of that; UINT64_MAX: none */
+extern uint64_t account_committed;   /* over all spaces, in pages */
+extern uint64_t account_limit;	     /* of that; UINT64_MAX: none */
 extern uint64_t account_space_limit; /* of a new space */
-extern uint64_t account_victims;   /* so far */
+extern uint64_t account_victims;     /* so far */
 
 void account_start(const struct pager_boot *boot);
 

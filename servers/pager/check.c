@@ -3,19 +3,19 @@
  *
  * The rules (numbers: check.h), those of DESIGN 2.1 with them:
  *
- *	- the queue of free frames is as long as its count; its frames are DATA, with no reference or hold
- *	- a user slot of a top-level table that is not empty is recorded
- *	- entries above the leaves name tables of the level below, with U and without NX
- *	- an entry with W, not SHARED, names a table or page with one reference; so a table shared
- *	  copy-on-write has W off in all entries that name it (rule 1)
- *	- a page lies in a region, and has no right that the region does not give, whatever the upper
- *	  levels say: so setting W above it is always safe (rule 6)
- *	- a writable private page is anonymous (rule 3); a SHARED one belongs to an object
- *	- counts: resident pages, promises, region nodes, object pages, frames by kind
- *	- a frame in use has a reference or hold, or is the root of an object, or an orphan in the queue
+ *   - the queue of free frames is as long as its count; its frames are DATA and unused
+ *   - a user slot of a top-level table that is not empty is recorded
+ *   - entries above the leaves name tables of the level below, with U and without NX
+ *   - an entry with W, not SHARED, names a table or page with one reference; so a table shared
+ *     copy-on-write has W off in all entries that name it (rule 1)
+ *   - a page lies in a region, and has no right that the region does not give, whatever the upper
+ *     levels say: so setting W above it is always safe (rule 6)
+ *   - a writable private page is anonymous (rule 3); a SHARED one belongs to an object
+ *   - counts: resident pages, promises, region nodes, object pages, frames by kind
+ *   - a frame in use has a reference or hold, or is the root of an object, or an orphan
  *
- * Spaces with a job are exempt from the rules on regions: their pages are on their way.  Not bounded:
- * for tests and reports.
+ * Spaces with a job are exempt from the rules on regions: their pages are on their way.  Not
+ * bounded: for tests and reports.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -31,7 +31,7 @@ struct walk_check {
 	struct space *space;
 	bool regions_hold; /* no job: pages must fit the regions */
 	uint64_t pages;
-	uint32_t rule;     /* violated */
+	uint32_t rule; /* violated */
 	uint64_t where;
 };
 
@@ -94,7 +94,8 @@ static bool check_link(struct walk_check *walk, uint64_t entry, uint32_t level)
 		return false;
 	violated(walk, (entry & (PTE_U | PTE_NX)) != PTE_U, CHECK_LINK, pfn);
 	violated(walk, frame_kind(pfn) != KIND_TABLE, CHECK_LINK, pfn);
-	violated(walk, (entry & (PTE_W | PTE_SHARED)) == PTE_W && frame->refs != 1, CHECK_SHARED_WRITE, pfn);
+	violated(walk, (entry & (PTE_W | PTE_SHARED)) == PTE_W && frame->refs != 1,
+		CHECK_SHARED_WRITE, pfn);
 	return true;
 }
 
@@ -111,7 +112,8 @@ static void check_entry(struct walk_check *walk, uint64_t entry, uint32_t level,
 		return;
 	}
 	if (level == mmu_levels && slot <= LAYOUT_USER_LAST_SLOT)
-		violated(walk, !(walk->space->used[slot / 64] >> (slot % 64) & 1), CHECK_SLOT, slot);
+		violated(
+			walk, !(walk->space->used[slot / 64] >> (slot % 64) & 1), CHECK_SLOT, slot);
 	if (check_link(walk, entry, level))
 		check_table(walk, pte_pfn(entry), level - 1, address);
 }
@@ -120,11 +122,12 @@ static void check_table(struct walk_check *walk, pfn_t table, uint32_t level, ui
 {
 	uint64_t entries[TABLE_ENTRIES / 2];
 
-	for (uint32_t half = 0; half < TABLE_ENTRIES && walk->rule == CHECK_OK; half += TABLE_ENTRIES / 2) {
+	for (uint32_t half = 0; half < TABLE_ENTRIES && walk->rule == CHECK_OK;
+		half += TABLE_ENTRIES / 2) {
 		const uint64_t *read;
 
-		if (violated(walk, tables_read(table, half, TABLE_ENTRIES / 2, &read) != ST_OK, CHECK_READ,
-			     table))
+		if (violated(walk, tables_read(table, half, TABLE_ENTRIES / 2, &read) != ST_OK,
+			    CHECK_READ, table))
 			return;
 		for (uint32_t i = 0; i < TABLE_ENTRIES / 2; i++)
 			entries[i] = read[i];
@@ -144,8 +147,8 @@ static void check_top(struct walk_check *walk)
 			slot = LAYOUT_MESSAGE_SLOT;
 			address = LAYOUT_MESSAGE;
 		}
-		if (violated(walk, tables_read(walk->space->top, slot, 1, &read) != ST_OK, CHECK_READ,
-			     walk->space->top))
+		if (violated(walk, tables_read(walk->space->top, slot, 1, &read) != ST_OK,
+			    CHECK_READ, walk->space->top))
 			return;
 		check_entry(walk, read[0], mmu_levels, address);
 	}
@@ -163,8 +166,8 @@ static uint32_t check_space(struct space *space, uint64_t *where)
 		return CHECK_REGIONS;
 	}
 	check_top(&walk);
-	violated(&walk, walk.pages != space->resident && space->job.kind != JOB_TEARDOWN, CHECK_RESIDENT,
-		 space->id);
+	violated(&walk, walk.pages != space->resident && space->job.kind != JOB_TEARDOWN,
+		CHECK_RESIDENT, space->id);
 	*where = walk.where;
 	return walk.rule;
 }
@@ -204,7 +207,8 @@ static uint32_t check_accounts(uint64_t *where)
 	return sum == account_committed ? CHECK_OK : CHECK_COMMITTED;
 }
 
-/* In use, by what the kernel counts; the roots of objects and orphans are told apart by their number. */
+/* In use, by what the kernel counts; the roots of objects and orphans are told apart by their
+   number. */
 static bool frame_is_lost(pfn_t pfn, uint64_t *roots)
 {
 	const struct frame *frame = mmu_frame(pfn);
@@ -231,8 +235,8 @@ static uint64_t kernel_objects(void)
 	uint64_t count = 0;
 
 	for (const struct space *space = space_first; space; space = space->next)
-		count += (space->frame ? 1u : 0) + (space->top ? 1u : 0) + (space->thread ? 1u : 0) +
-			 (space->port ? 1u : 0);
+		count += (space->frame ? 1u : 0) + (space->top ? 1u : 0) +
+			 (space->thread ? 1u : 0) + (space->port ? 1u : 0);
 	return count;
 }
 
@@ -248,7 +252,7 @@ static uint64_t frames_of_pool(const uint64_t *kinds)
 
 static uint32_t check_frames(uint64_t *where)
 {
-	uint64_t kinds[KINDS] = {0}, roots = 0;
+	uint64_t kinds[KINDS] = { 0 }, roots = 0;
 
 	for (pfn_t pfn = 0; pfn < frame_pool.frame_count; pfn++) {
 		kinds[frame_kind(pfn)]++;
@@ -258,11 +262,12 @@ static uint32_t check_frames(uint64_t *where)
 	}
 	*where = roots;
 	if (roots != object_roots() || kinds[KIND_KERNEL] != kernel_objects() ||
-	    kinds[KIND_ORPHAN] != tables_orphan_count())
+		kinds[KIND_ORPHAN] != tables_orphan_count())
 		return CHECK_LEAK;
 	*where = kinds[KIND_FREE];
-	return kinds[KIND_FREE] == frame_pool.free && frame_pool.total == frames_of_pool(kinds) ? CHECK_OK :
-												  CHECK_KINDS;
+	return kinds[KIND_FREE] == frame_pool.free && frame_pool.total == frames_of_pool(kinds)
+		       ? CHECK_OK
+		       : CHECK_KINDS;
 }
 
 /* See the header. */

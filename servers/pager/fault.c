@@ -1,30 +1,29 @@
 /*
  * The fault path.
  *
- *	region of the address -> does it allow the access? -> what is at the leaf?
- *	    nothing: ask the object behind the region where the page comes from
- *	    a page:  a right was missing: give it, or, for a write, make the page the space's own
- *	-> own the path (tables.c) -> one operation for the page
+ *   region of the address -> does it allow the access? -> what is at the leaf?
+ *       nothing: ask the object behind the region where the page comes from
+ *       a page:  a right was missing: give it, or, for a write, make the page the space's own
+ *   -> own the path (tables.c) -> one operation for the page
  *
  * Frames for the longest cure are asked for before the first change, so a fault cannot stop half
- * way.  What is recorded (resident pages) is recorded at once; if the kernel refuses the operations,
- * fault_undo() takes it back.
+ * way.  What is recorded (resident pages) is recorded at once; if the kernel refuses the
+ * operations, fault_undo() takes it back.
  *
  * A page is the space's own ("sole owner") if every table of its path has one reference, it
  * has one itself, nobody holds it, and it is anonymous: a file page mapped once is not.
  *
- * No flush goes with the leaf: the access that faulted dropped the processor's translation of this very
- * address, and the one thread of the space has not run since.
+ * No flush goes with the leaf: the access that faulted dropped the processor's translation of
+ * this very address, and the one thread of the space has not run since.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "fault.h"
 
-#include "account.h"
 #include "object.h"
+#include "stack.h"
 #include "stat.h"
-
-#define STACK_STEP 0x10000ull /* a stack grows by this much, if there is room */
+#include "window.h"
 
 /* What the cure at hand recorded. */
 static struct {
@@ -52,7 +51,7 @@ struct leaf {
 	pfn_t table;
 	uint32_t index;
 	uint64_t entry; /* what is there now */
-	bool is_split;  /* the page has one sharer more than its frame's entry says */
+	bool is_split;	/* the page has one sharer more than its frame's entry says */
 };
 
 static struct leaf leaf_of(const struct path *path)
@@ -67,7 +66,7 @@ static struct leaf leaf_of(const struct path *path)
 
 static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
 {
-	return (struct op){op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry};
+	return (struct op){ op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry };
 }
 
 static inline void add_resident(struct space *space, uint64_t pages)
@@ -78,24 +77,24 @@ static inline void add_resident(struct space *space, uint64_t pages)
 
 /* The following write one or two operations and return how many. */
 
-static inline uint32_t put_cleared(struct space *space, const struct leaf *leaf, const struct region *region,
-				   struct op *ops)
+static inline uint32_t put_cleared(
+	struct space *space, const struct leaf *leaf, const struct region *region, struct op *ops)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
-	ops[0] = (struct op){op_head(OP_ZERO, 0, frame, 0, 1), 0, 0};
+	ops[0] = (struct op){ op_head(OP_ZERO, 0, frame, 0, 1), 0, 0 };
 	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_zero++;
 	space->counters.faults_zero++;
 	return 2;
 }
 
-static inline uint32_t put_copy(struct space *space, const struct leaf *leaf, const struct region *region,
-				pfn_t source, struct op *ops)
+static inline uint32_t put_copy(struct space *space, const struct leaf *leaf,
+	const struct region *region, pfn_t source, struct op *ops)
 {
 	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
 
-	ops[0] = (struct op){op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0};
+	ops[0] = (struct op){ op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0 };
 	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
 	pager_counters.faults_copy++;
 	space->counters.faults_copy++;
@@ -106,12 +105,14 @@ static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
 {
 	const struct frame *frame = mmu_frame(pfn);
 
-	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 && frame_kind(pfn) == KIND_ANONYMOUS;
+	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 &&
+	       frame_kind(pfn) == KIND_ANONYMOUS;
 }
 
-/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in its place. */
-static inline uint32_t write_present(struct space *space, const struct leaf *leaf, const struct region *region,
-				     struct op *ops)
+/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in
+   its place. */
+static inline uint32_t write_present(
+	struct space *space, const struct leaf *leaf, const struct region *region, struct op *ops)
 {
 	pfn_t frame = pte_pfn(leaf->entry);
 
@@ -143,8 +144,8 @@ static void add_leaf(const struct leaf *leaf, uint64_t entry)
 
 /* ---- an empty leaf ---- */
 
-static uint32_t resolve_zeroes(struct space *space, uint32_t access, struct path *path,
-			       const struct region *region)
+static uint32_t resolve_zeroes(
+	struct space *space, uint32_t access, struct path *path, const struct region *region)
 {
 	bool write = access & FAULT_WRITE;
 	struct leaf leaf;
@@ -162,7 +163,7 @@ static uint32_t resolve_zeroes(struct space *space, uint32_t access, struct path
 }
 
 static uint32_t resolve_shared(struct space *space, uint32_t access, struct path *path,
-			       const struct region *region, pfn_t frame)
+	const struct region *region, pfn_t frame)
 {
 	uint64_t bits = fault_leaf_bits(region) | PTE_SHARED;
 	struct leaf leaf;
@@ -178,71 +179,8 @@ static uint32_t resolve_shared(struct space *space, uint32_t access, struct path
 	return REASON_NONE;
 }
 
-/* ---- file pages, with neighbours ---- */
-
-/* A run of pages around a fault: in one leaf table, one region, one leaf table of the object. */
-struct window {
-	uint32_t index, count;       /* entries of the leaf table */
-	pfn_t frames[OBJECT_WINDOW]; /* 0: leave the entry alone */
-};
-
-/* Which pages: the aligned window around the address, cut to the region. */
-static void window_place(struct window *window, const struct region *region, uint64_t address,
-			 uint64_t *first_page)
-{
-	uint64_t bytes = OBJECT_WINDOW * PAGE_SIZE;
-	uint64_t start = address & ~(bytes - 1), end = start + bytes;
-
-	start = start < region->start ? region->start : start;
-	end = end > region->end ? region->end : end;
-	window->index = level_index(start, 1);
-	window->count = (uint32_t)((end - start) / PAGE_SIZE);
-	*first_page = (region->offset + (start - region->start)) / PAGE_SIZE;
-}
-
-/* Find the frames of a window, and leave out what is mapped already.  False: only the page itself. */
-static bool window_fill(struct window *window, const struct path *path, const struct region *region,
-			struct object *object)
-{
-	uint64_t page;
-	uint32_t found;
-
-	window_place(window, region, path->address, &page);
-	found = object_read(object, page, window->count, window->frames);
-	if (window->index + found <= level_index(path->address, 1))
-		return false; /* the object's leaf table ends in front of it */
-	window->count = found;
-	if (path->table[1] != 0) {
-		const uint64_t *entries;
-
-		if (tables_read(path->table[1], window->index, window->count, &entries) != ST_OK)
-			return false;
-		for (uint32_t i = 0; i < window->count; i++)
-			if (entries[i] != 0)
-				window->frames[i] = 0;
-	}
-	return true;
-}
-
-/* The operation that maps them, its list behind it. */
-static uint64_t window_add(const struct window *window, const struct path *path, uint64_t bits)
-{
-	uint32_t list[OBJECT_WINDOW + 6] = {0};
-	uint64_t pages = 0;
-
-	for (uint32_t i = 0; i < window->count; i++) {
-		list[i] = window->frames[i];
-		pages += list[i] != 0 ? 1 : 0;
-	}
-	mmu_add(op_head(OP_FILL, 0, path->table[1], window->index, window->count), bits, 0);
-	for (uint32_t i = 0; i < window->count; i += 6)
-		mmu_add(list[i] | (uint64_t)list[i + 1] << 32, list[i + 2] | (uint64_t)list[i + 3] << 32,
-			list[i + 4] | (uint64_t)list[i + 5] << 32);
-	return pages;
-}
-
 static uint32_t resolve_frame(struct space *space, uint32_t access, struct path *path,
-			      const struct region *region, struct object *object, pfn_t frame)
+	const struct region *region, struct object *object, pfn_t frame)
 {
 	struct window window;
 	struct leaf leaf;
@@ -268,8 +206,8 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 	return REASON_NONE;
 }
 
-static uint32_t resolve_absent(struct space *space, uint32_t access, struct path *path,
-			       const struct region *region)
+static uint32_t resolve_absent(
+	struct space *space, uint32_t access, struct path *path, const struct region *region)
 {
 	struct object *object;
 	const struct object_kind *kind;
@@ -280,8 +218,8 @@ static uint32_t resolve_absent(struct space *space, uint32_t access, struct path
 	kind = object_of_region(region, &object);
 	if (!kind)
 		return REASON_PAST_END;
-	switch (kind->supply(object, region, (region->offset + (path->address - region->start)) / PAGE_SIZE,
-			     &frame)) {
+	switch (kind->supply(object, region,
+		(region->offset + (path->address - region->start)) / PAGE_SIZE, &frame)) {
 	case SUPPLY_ZEROES:
 		frame_pool_begin();
 		return resolve_zeroes(space, access, path, region);
@@ -326,74 +264,7 @@ static uint32_t resolve_rights(struct space *space, struct path *path, const str
 	return REASON_NONE;
 }
 
-/* ---- the region ---- */
-
-static uint64_t stack_limit(const struct region *stack)
-{
-	return stack->end > LAYOUT_STACK_LIMIT ? stack->end - LAYOUT_STACK_LIMIT : 0;
-}
-
-/* Where a stack may begin: above what lies below it, and the gap. */
-static uint64_t stack_floor(const struct space *space, const struct region *stack)
-{
-	const struct region *below = region_map_previous(space->regions, stack->start);
-	uint64_t floor = below ? below->end + LAYOUT_STACK_GAP : LAYOUT_USER_MIN;
-	uint64_t limit = stack_limit(stack);
-
-	return floor > limit ? floor : limit;
-}
-
-/* See the header. */
-uint32_t fault_explain(struct space *space, uint64_t address, struct region *nearest)
-{
-	const struct region *region = region_map_lookup(space->regions, address);
-	const struct region *above = region_map_next(space->regions, address);
-
-	*nearest = (struct region){0};
-	if (!region)
-		region = region_map_previous(space->regions, address);
-	if (region)
-		*nearest = *region;
-	if (region && address < region->end)
-		return REASON_NONE;
-	if (address < LAYOUT_USER_MIN)
-		return REASON_NULL;
-	if (address >= LAYOUT_USER_END)
-		return REASON_KERNEL;
-	if (!above || !(above->protection & MAP_STACK))
-		return REASON_NO_REGION;
-	if (address >= stack_floor(space, above))
-		return REASON_NONE;
-	if (address < stack_limit(above))
-		return address >= stack_limit(above) - LAYOUT_STACK_GAP ? REASON_STACK_LIMIT :
-									  REASON_NO_REGION;
-	return region && address >= region->end + LAYOUT_STACK_GAP ? REASON_NO_REGION : REASON_GUARD;
-}
-
-/* No region holds the address: a stack above it may grow down to it. */
-static uint32_t stack_grow(struct space *space, uint64_t address)
-{
-	const struct region *above = region_map_next(space->regions, address);
-	struct region nearest;
-	uint32_t reason = fault_explain(space, address, &nearest);
-	uint64_t start = address & ~(STACK_STEP - 1), floor, stack, end;
-
-	if (reason != REASON_NONE)
-		return reason;
-	stack = above->start;
-	end = above->end;
-	floor = stack_floor(space, above);
-	if (start < floor)
-		start = (floor + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-	if (start > address)
-		return REASON_GUARD;
-	if (account_check(space, (stack - start) / PAGE_SIZE) != ST_OK ||
-	    region_map_reserve(space->regions, 1) != ST_OK ||
-	    region_map_resize(&space->regions, stack, start, end) != ST_OK)
-		return REASON_NO_MEMORY;
-	space_regions_changed(space);
-	return REASON_NONE;
-}
+/* ---- the whole ---- */
 
 static inline void cure_begin(struct space *space)
 {
@@ -413,8 +284,8 @@ uint32_t fault_resolve_short(struct space *space, uint64_t *words)
 	struct leaf leaf;
 
 	if (address - region->start >= region->end - region->start ||
-	    (words[1] & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
-	    (region->protection & (MAP_WRITE | MAP_SHARED)) != MAP_WRITE)
+		(words[1] & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
+		(region->protection & (MAP_WRITE | MAP_SHARED)) != MAP_WRITE)
 		return FAULT_NOT_SHORT;
 	for (uint32_t i = 0; i < LAYOUT_LEVELS - 1; i++)
 		upper &= entries[i];
@@ -433,7 +304,8 @@ uint32_t fault_resolve_short(struct space *space, uint64_t *words)
 }
 
 /* See the header. */
-uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, uint64_t *region_start)
+uint32_t fault_resolve(
+	struct space *space, uint32_t access, struct path *path, uint64_t *region_start)
 {
 	const struct region *region = space_region(space, path->address);
 
@@ -490,7 +362,8 @@ uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path
 	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
 	leaf = leaf_of(path);
 	add_leaf(&leaf, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));
-	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, THREAD_FIELD_MESSAGE, 0), space->message, 0);
+	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, THREAD_FIELD_MESSAGE, 0), space->message,
+		0);
 	pager_counters.faults_message_page++;
 	return REASON_NONE;
 }

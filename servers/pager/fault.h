@@ -16,19 +16,21 @@
 #define FAULT_WAITS UINT32_MAX
 
 /*
- * The cures that are wanted most, in few instructions: a write to private memory, in the region of the
- * fault before, below tables that all have W and so are the space's own.  `words` are those of the
- * message; the operations, at most two, take their place.  Returns their number, or NOT_SHORT: ask
- * fault_resolve().
+ * The cures that are wanted most, in few instructions: a write to private memory, in the region
+ * of the fault before, below tables that all have W and so are the space's own.  `words` are
+ * those of the message; the operations, at most two, take their place.  Returns their number, or
+ * NOT_SHORT: ask fault_resolve().
  */
 #define FAULT_NOT_SHORT 3u
 uint32_t fault_resolve_short(struct space *space, uint64_t *words);
 
 /*
- * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why there
- * is none, or FAULT_WAITS.  `path` is that of the address; *region_start is that of the region concerned, or 0.
+ * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why
+ * there is none, or FAULT_WAITS.  `path` is that of the address; *region_start is that of the
+ * region concerned, or 0.
  */
-uint32_t fault_resolve(struct space *space, uint32_t access, struct path *path, uint64_t *region_start);
+uint32_t fault_resolve(
+	struct space *space, uint32_t access, struct path *path, uint64_t *region_start);
 
 /* The operations of the last fault_resolve() were refused: take back what it did. */
 void fault_undo(void);
@@ -36,11 +38,9 @@ void fault_undo(void);
 /* First touch of a message page. */
 uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path *path);
 
-/* Why an access to this address would be refused, whatever the access. */
-uint32_t fault_explain(struct space *space, uint64_t address, struct region *nearest);
-
 /* Make the page accessible as if the program had accessed it, and find its frame. */
-MUST_CHECK status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn_t *frame);
+MUST_CHECK status_t fault_touch(
+	struct space *space, uint64_t address, uint32_t access, pfn_t *frame);
 
 /* Entry bits for a page of this region; W is for the caller to add. */
 static inline uint64_t fault_leaf_bits(const struct region *region)

@@ -1,18 +1,18 @@
 /*
  * Fork: structural sharing, in one batch.
  *
- *	parent TOP                child TOP
- *	 [slot 0]--W off--.   .--W off--[slot 0]        each used user slot is copied: its table gets
- *	                   [L3] refs 2                  a reference more, and loses W on both sides
- *	 [message slot]           (empty)               never copied: filled on first touch
+ *   parent TOP                child TOP
+ *    [slot 0]--W off--.   .--W off--[slot 0]        each used user slot is copied: its table gets
+ *                      [L3] refs 2                  a reference more, and loses W on both sides
+ *    [message slot]           (empty)               never copied: filled on first touch
  *
- * x86 takes the AND of W over all levels, so nothing below needs an edit.  The region map is shared by
- * its root.  Nothing depends on the size of the process; the number of operations depends on the number
- * of runs of used top-level slots only, two for an ordinary process.
+ * x86 takes the AND of W over all levels, so nothing below needs an edit.  The region map is
+ * shared by its root.  Nothing depends on the size of the process; the number of operations
+ * depends on the number of runs of used top-level slots only, two for an ordinary process.
  *
- * The parent is flushed once, in the same batch and before the child can run: its translations still
- * have W.  If the batch is refused half way, the child is destroyed and the parent keeps some entries
- * without W and their tables one reference: its next write sets W again.
+ * The parent is flushed once, in the same batch and before the child can run: its translations
+ * still have W.  If the batch is refused half way, the child is destroyed and the parent keeps
+ * some entries without W and their tables one reference: its next write sets W again.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -23,8 +23,8 @@
 #include "stat.h"
 #include "tables.h"
 
-#define FORK_FRAMES 3u  /* SPACE, TOP, THREAD */
-#define TAIL_OPS 16u    /* operations behind the copies */
+#define FORK_FRAMES 3u	/* SPACE, TOP, THREAD */
+#define TAIL_OPS    16u /* operations behind the copies */
 
 /* What the child has of its parent besides the kernel's objects. */
 static void copy_record(struct space *child, const struct space *parent)
@@ -72,7 +72,8 @@ static status_t run_batch(struct space *child, const struct space *parent)
 		return status;
 	mmu_add(op_head(OP_FLUSH, 0, parent->frame, 0, 0), 0, 0);
 	space_add_thread(child, parent->thread);
-	mmu_add(op_head(OP_THREAD_START, OP_START_ANSWER, child->thread, 0, 0), tag_make(ST_OK, 0), 0);
+	mmu_add(op_head(OP_THREAD_START, OP_START_ANSWER, child->thread, 0, 0), tag_make(ST_OK, 0),
+		0);
 	return tables_run();
 }
 

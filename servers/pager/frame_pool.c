@@ -11,10 +11,10 @@
 #include "check.h"
 #include "heap.h"
 
-#define RESERVE_PAGER 64u       /* least number kept for the pager itself */
+#define RESERVE_PAGER	     64u /* least number kept for the pager itself */
 #define RESERVE_SERVER_LEAST 64u
-#define RESERVE_SHARE 64u       /* one frame in so many is kept for servers */
-#define RETYPE_FRAMES 512u      /* by one operation */
+#define RESERVE_SHARE	     64u  /* one frame in so many is kept for servers */
+#define RETYPE_FRAMES	     512u /* by one operation */
 
 struct frame_pool frame_pool;
 enum frame_class frame_pool_class = FRAMES_PAGER;
@@ -103,7 +103,8 @@ status_t frame_pool_start(const struct pager_boot *boot)
 	for (uint32_t i = 0; i < boot->range_count; i++)
 		total += boot->ranges[i].count;
 	frame_pool = (struct frame_pool){
-		.frame_count = boot->frame_count, .total = total, .free = total};
+		.frame_count = boot->frame_count, .total = total, .free = total
+	};
 	frame_pool_class = FRAMES_PAGER;
 	cursor.boot = boot;
 	cursor.range = cursor.index = 0;
@@ -166,7 +167,8 @@ uint32_t frame_pool_check(uint64_t *where)
 {
 	uint64_t found = 0;
 
-	for (pfn_t pfn = frame_pool.first; found < frame_pool.free; pfn = frame_pool.info[pfn].next) {
+	for (pfn_t pfn = frame_pool.first; found < frame_pool.free;
+		pfn = frame_pool.info[pfn].next) {
 		const struct frame *frame = mmu_frame(pfn);
 
 		*where = pfn;

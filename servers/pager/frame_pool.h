@@ -1,8 +1,8 @@
 /*
  * The pager's frames: a queue of free ones, and what each other one is used for.
  *
- *	take -> [ free | free | ... | free ] <- put       first in, first out: a frame rests as long as
- *	                                                  possible, so that the kernel finds it flushed
+ *   take -> [ free | free | ... | free ] <- put       first in, first out: a frame rests as long as
+ *                                                     possible, so that the kernel finds it flushed
  *
  * Free frames are typed DATA, so one can be mapped without being retyped.  Every frame of the pool
  * has a word of 8 bytes here: its kind, and a link for the queue that it is in.  The kernel counts
@@ -25,15 +25,15 @@
 #include <faultline/protocol/pager_boot.h>
 
 enum frame_kind {
-	KIND_NONE,      /* not of this pool */
-	KIND_FREE,      /* in the queue */
+	KIND_NONE,	/* not of this pool */
+	KIND_FREE,	/* in the queue */
 	KIND_ANONYMOUS, /* a private page */
-	KIND_OBJECT,    /* a page of an object's tree, maybe mapped as well */
-	KIND_TABLE,     /* a page table of a space or of an object */
-	KIND_ORPHAN,    /* lost its last reference; waits for the reaper */
-	KIND_MESSAGE,   /* a message page */
-	KIND_KERNEL,    /* SPACE, TOP, THREAD or PORT */
-	KIND_OWN,       /* the pager's own memory, and its tables */
+	KIND_OBJECT,	/* a page of an object's tree, maybe mapped as well */
+	KIND_TABLE,	/* a page table of a space or of an object */
+	KIND_ORPHAN,	/* lost its last reference; waits for the reaper */
+	KIND_MESSAGE,	/* a message page */
+	KIND_KERNEL,	/* SPACE, TOP, THREAD or PORT */
+	KIND_OWN,	/* the pager's own memory, and its tables */
 	KINDS
 };
 
@@ -48,12 +48,12 @@ _Static_assert(sizeof(struct frame_info) == 8, "a word per frame");
 
 struct frame_pool {
 	struct frame_info *info;
-	uint64_t frame_count;            /* entries of the frame table */
-	uint64_t total;                  /* frames of this pool */
+	uint64_t frame_count; /* entries of the frame table */
+	uint64_t total;	      /* frames of this pool */
 	uint64_t free;
 	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
-	pfn_t first, last;               /* the queue */
-	uint64_t fail_at;                /* test hook: the n-th taking from now is refused; 0: none */
+	pfn_t first, last;		 /* the queue */
+	uint64_t fail_at; /* test hook: the n-th taking from now is refused; 0: none */
 };
 extern struct frame_pool frame_pool;
 

@@ -15,9 +15,9 @@
 
 #define LEVEL1_SPAN (1ull << 21)
 #define LEVEL2_SPAN (1ull << 30)
-#define HEAP_LINK (PTE_P | PTE_W | PTE_U)
-#define HEAP_LEAF (PTE_P | PTE_W | PTE_U | PTE_NX)
-#define GIBS (HEAP_WINDOWS * (HEAP_WINDOW_BYTES >> 30))
+#define HEAP_LINK   (PTE_P | PTE_W | PTE_U)
+#define HEAP_LEAF   (PTE_P | PTE_W | PTE_U | PTE_NX)
+#define GIBS	    (HEAP_WINDOWS * (HEAP_WINDOW_BYTES >> 30))
 
 _Static_assert(GIBS <= TABLE_ENTRIES, "the windows fit their top-level slot");
 
@@ -87,7 +87,8 @@ static pfn_t map_page(uint64_t address)
 	return pfn;
 }
 
-/* See heap.h.  The frames were asked for, so operations on them are refused only if a rule is broken. */
+/* See heap.h.  The frames were asked for, so operations on them are refused only if a rule is
+   broken. */
 status_t heap_grow(void *address, uint64_t bytes)
 {
 	uint64_t at = (uint64_t)address;

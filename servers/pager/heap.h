@@ -17,7 +17,7 @@ enum heap_window {
 	HEAP_REGIONS, /* nodes of region maps */
 	HEAP_SPACES,
 	HEAP_OBJECTS,
-	HEAP_BOUNCE,  /* one page, mmu_bounce */
+	HEAP_BOUNCE, /* one page, mmu_bounce */
 	HEAP_WINDOWS
 };
 #define HEAP_WINDOW_BYTES (4ull << 30)

@@ -10,10 +10,10 @@
 #include "tables.h"
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
-#define SLICE_STEPS 2u
-#define REAP_STEPS 1u
+#define SLICE_STEPS	  2u
+#define REAP_STEPS	  1u
 #define REGIONS_PER_SLICE 128u
-#define SETTLERS_MAX 16u
+#define SETTLERS_MAX	  16u
 
 /* Spaces with a job, in the order of their turns. */
 static struct {
@@ -107,7 +107,7 @@ static status_t step_protect(struct space *space, bool *done)
 	status = region_map_reserve(space->regions, 1 + REGIONS_PER_SLICE / 8);
 	if (status == ST_OK)
 		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
-					    REGIONS_PER_SLICE, &job->cursor);
+			REGIONS_PER_SLICE, &job->cursor);
 	space_regions_changed(space);
 	*done = status == ST_OK && job->cursor >= job->end;
 	return status;

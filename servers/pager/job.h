@@ -29,19 +29,19 @@ enum job_kind {
 };
 
 struct job {
-	uint8_t kind; /* enum job_kind */
-	bool populate;     /* UNMAP: [start, end) is to be filled afterwards */
+	uint8_t kind;	   /* enum job_kind */
+	bool populate;	   /* UNMAP: [start, end) is to be filled afterwards */
 	bool regions_next; /* PROTECT: the pages are done, the regions follow */
 	uint32_t rights;   /* PROTECT: what the regions get */
 	uint64_t start, cursor, end;
 	uint64_t floor, ceiling;     /* UNMAP: nothing else is mapped between these */
 	struct region_node *removed; /* UNMAP */
-	uint64_t token;    /* of the request to answer at the end; 0: nobody waits */
-	uint64_t word;     /* word 0 of that answer */
+	uint64_t token;		     /* of the request to answer at the end; 0: nobody waits */
+	uint64_t word;		     /* word 0 of that answer */
 };
 
-/* Begin the job that has been put into space->job: its first slice, if it is not a teardown.  True: it is
-   finished already, with *status. */
+/* Begin the job that has been put into space->job: its first slice, if it is not a teardown.
+   True: it is finished already, with *status. */
 bool job_begin(struct space *space, status_t *status);
 
 /* Give up the job of a space; whoever waits for it is answered NOT_FOUND. */

@@ -1,9 +1,9 @@
 /*
  * The pager: a server that answers page faults.
  *
- *	receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next
- *	        -> request:  request.c; the reply carries the answer
- *	        -> nothing:  a slice of a job, then look again
+ *   receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next
+ *           -> request:  request.c; the reply carries the answer
+ *           -> nothing:  a slice of a job, then look again
  *
  * While there is work left (jobs, the reaper) receiving does not wait, and every so many messages a
  * slice is done anyway.
@@ -45,7 +45,7 @@ static enum reply_kind exchange(struct message *message, enum reply_kind kind, u
 
 static _Noreturn void serve(void)
 {
-	struct message message = {0};
+	struct message message = { 0 };
 	enum reply_kind kind = REPLY_NONE;
 	uint32_t messages = 0;
 

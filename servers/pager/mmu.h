@@ -47,7 +47,7 @@ static inline const struct frame *mmu_frame(pfn_t pfn)
 /* Put one more operation behind the others. */
 static inline void mmu_add(uint64_t head, uint64_t a, uint64_t b)
 {
-	mmu_ops[mmu_count++] = (struct op){head, a, b};
+	mmu_ops[mmu_count++] = (struct op){ head, a, b };
 }
 
 /* How many more operations fit. */
@@ -62,7 +62,8 @@ static inline uint32_t mmu_room(void)
  */
 MUST_CHECK status_t mmu_run(void);
 
-/* Make a batch that stopped with MORE at operation `index`, `entries` of it done, go on where it stopped. */
+/* Make a batch that stopped with MORE at operation `index`, `entries` of it done, go on where
+   it stopped. */
 void mmu_resume(uint32_t index, uint32_t entries);
 
 /* Answer a call or fault whose token was kept.  A caller that is gone is no error. */
@@ -71,7 +72,8 @@ void mmu_answer(uint64_t token, uint32_t label, uint64_t word0, uint64_t word1);
 /* Set notification bits at the port behind one of the pager's own handles. */
 void mmu_notify(uint32_t slot, uint64_t bits);
 
-/* The pager's own handle table: copy with fewer rights, empty a slot, rights of a slot (0: empty). */
+/* The pager's own handle table: copy with fewer rights, empty a slot, rights of a slot (0:
+   empty). */
 MUST_CHECK status_t mmu_handle_copy(uint32_t source, uint32_t target, uint32_t rights);
 void mmu_handle_drop(uint32_t slot);
 uint32_t mmu_handle_rights(uint32_t slot);

@@ -10,8 +10,8 @@
 
 #include "tables.h"
 
-#include <faultline/slots.h>
 #include <call.h>
+#include <faultline/slots.h>
 
 const struct frame *mmu_frames = (const struct frame *)LAYOUT_VMEMMAP;
 struct op *mmu_ops = MESSAGE_PAGE;
@@ -48,7 +48,7 @@ void mmu_answer(uint64_t token, uint32_t label, uint64_t word0, uint64_t word1)
 {
 	struct message message = {
 		.tag = tag_make(label, 0),
-		.w = {word0, word1},
+		.w = { word0, word1 },
 		.token = token,
 	};
 

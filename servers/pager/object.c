@@ -1,8 +1,8 @@
 /*
  * Memory objects: ids, trees, counts (model: object.h).
  *
- * What the object records of its tree is changed only after the operations have been done, so a refused
- * batch leaves at most empty tables in the tree.
+ * What the object records of its tree is changed only after the operations have been done, so a
+ * refused batch leaves at most empty tables in the tree.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -14,7 +14,7 @@
 #include "tables.h"
 
 #define OBJECT_GENERATIONS (1u << (32 - OBJECT_INDEX_BITS))
-#define OBJECT_LEAF (PTE_P | PTE_U | PTE_NX)
+#define OBJECT_LEAF	   (PTE_P | PTE_U | PTE_NX)
 
 static struct slab objects;
 uint64_t object_count;
@@ -23,7 +23,8 @@ uint64_t object_count;
 status_t object_start(void)
 {
 	object_count = 0;
-	return slab_init(&objects, heap_window(HEAP_OBJECTS), sizeof(struct object), OBJECTS_MAX, heap_grow);
+	return slab_init(
+		&objects, heap_window(HEAP_OBJECTS), sizeof(struct object), OBJECTS_MAX, heap_grow);
 }
 
 /* See the header. */
@@ -132,7 +133,7 @@ static status_t chain_read(struct object *object, uint64_t page, struct chain *c
 {
 	pfn_t pfn = object->root;
 
-	*chain = (struct chain){0};
+	*chain = (struct chain){ 0 };
 	for (uint32_t level = object->levels; level > 0 && pfn != 0; level--) {
 		const uint64_t *entries;
 		status_t status = tables_read(pfn, chain_index(page, level), 1, &entries);
@@ -229,7 +230,7 @@ static status_t chain_complete(struct object *object, uint64_t page, struct chai
 /* See the header. */
 status_t object_get_page(struct object *object, uint64_t page, pfn_t *frame)
 {
-	struct chain chain = {0};
+	struct chain chain = { 0 };
 	status_t status = ST_OK;
 
 	if (tree_reaches(object, page))
@@ -282,8 +283,8 @@ static uint64_t walk_pages(pfn_t table, uint32_t level)
 	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
 		if (!(entries[i] & PTE_P))
 			continue;
-		pages += level > 1 ? walk_pages(pte_pfn(entries[i]), level - 1) :
-				     frame_kind(pte_pfn(entries[i])) == KIND_OBJECT;
+		pages += level > 1 ? walk_pages(pte_pfn(entries[i]), level - 1)
+				   : frame_kind(pte_pfn(entries[i])) == KIND_OBJECT;
 	}
 	return pages;
 }

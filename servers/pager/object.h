@@ -1,12 +1,12 @@
 /*
  * Memory objects: what stands behind regions.
  *
- *	region ---- object id ----> object: kind, size, its own tree of tables -> frames
- *	         (0: anonymous)
+ *   region ---- object id ----> object: kind, size, its own tree of tables -> frames
+ *            (0: anonymous)
  *
  * The tree of an object is made of page tables that the kernel counts like all others: its pages
- * live as long as the tree links them, mapped or not.  It grows from the top when pages at a greater
- * offset are added.  Spaces map the same frames through tables of their own.
+ * live as long as the tree links them, mapped or not.  It grows from the top when pages at a
+ * greater offset are added.  Spaces map the same frames through tables of their own.
  *
  * A kind is a table of operations in a file of its own (object_anon.c: private anonymous memory,
  * which needs no object; object_shared.c, object_file.c).  It says where a page comes from; fault.c
@@ -24,19 +24,19 @@
 #include "region.h"
 
 #define OBJECT_INDEX_BITS 16
-#define OBJECTS_MAX (1u << OBJECT_INDEX_BITS)
-#define OBJECT_LEVELS 3                        /* of an object's tree, at most: 512 GiB */
-#define OBJECT_BYTES_MAX (1ull << 39)
-#define OBJECT_FRAMES (2 * OBJECT_LEVELS + 1)  /* that adding one page takes at most */
-#define OBJECT_WINDOW 16u                      /* pages asked for at once */
+#define OBJECTS_MAX	  (1u << OBJECT_INDEX_BITS)
+#define OBJECT_LEVELS	  3 /* of an object's tree, at most: 512 GiB */
+#define OBJECT_BYTES_MAX  (1ull << 39)
+#define OBJECT_FRAMES	  (2 * OBJECT_LEVELS + 1) /* that adding one page takes at most */
+#define OBJECT_WINDOW	  16u			  /* pages asked for at once */
 
 struct space;
 
 /* Where the content of a page comes from. */
 enum supply {
-	SUPPLY_ZEROES,   /* nothing there yet: reads see the zero frame, a write gets a cleared one */
-	SUPPLY_FRAME,    /* this frame: mapped read-only, a write gets a copy */
-	SUPPLY_SHARED,   /* this frame itself, also for writing */
+	SUPPLY_ZEROES, /* nothing there yet: reads see the zero frame, a write gets a cleared one */
+	SUPPLY_FRAME,  /* this frame: mapped read-only, a write gets a copy */
+	SUPPLY_SHARED, /* this frame itself, also for writing */
 	SUPPLY_PAST_END,
 	SUPPLY_NO_MEMORY
 };
@@ -45,28 +45,29 @@ struct object;
 
 struct object_kind {
 	const char *name;
-	bool programs_may_name; /* a program may map it by its id */
+	bool programs_may_name;	 /* a program may map it by its id */
 	bool programs_may_write; /* through a shared mapping */
 	/*
 	 * The page of an object behind a region; `page` counts from the object's start.  May run
 	 * batches: nothing may have been collected.
 	 */
-	enum supply (*supply)(struct object *object, const struct region *region, uint64_t page, pfn_t *frame);
+	enum supply (*supply)(
+		struct object *object, const struct region *region, uint64_t page, pfn_t *frame);
 };
 
 struct object {
-	void *free_link;     /* of the slab, while the object is free */
-	uint32_t id;         /* 0: free */
+	void *free_link; /* of the slab, while the object is free */
+	uint32_t id;	 /* 0: free */
 	uint32_t generation;
 	const struct object_kind *kind;
 	uint64_t bytes;
-	uint64_t pages;      /* present in the tree */
-	uint64_t mappings;   /* nodes of region maps that name it */
-	uint32_t creator;    /* space whose account it is on; 0: none */
+	uint64_t pages;	   /* present in the tree */
+	uint64_t mappings; /* nodes of region maps that name it */
+	uint32_t creator;  /* space whose account it is on; 0: none */
 	bool is_doomed;
-	pfn_t root;          /* 0: no page yet */
-	uint32_t levels;     /* of the tree */
-	uint64_t leaf_span;  /* the leaf table used last: its first page / 512, plus 1; 0: none */
+	pfn_t root;	    /* 0: no page yet */
+	uint32_t levels;    /* of the tree */
+	uint64_t leaf_span; /* the leaf table used last: its first page / 512, plus 1; 0: none */
 	pfn_t leaf_table;
 	char name[16];
 };
@@ -82,7 +83,8 @@ struct object *object_find(uint64_t id);
 /* The kind behind a region; *object NULL for anonymous memory.  NULL: the object is gone. */
 const struct object_kind *object_of_region(const struct region *region, struct object **object);
 
-MUST_CHECK status_t object_create(const struct object_kind *kind, uint64_t bytes, struct object **object);
+MUST_CHECK status_t object_create(
+	const struct object_kind *kind, uint64_t bytes, struct object **object);
 
 /* Goes now, or with its last mapping. */
 void object_doom(struct object *object);
@@ -91,12 +93,14 @@ void object_doom(struct object *object);
 void object_mapping_changed(uint32_t id, int change);
 
 /*
- * The frames of `count` pages from `page` on that lie in one leaf table (at most OBJECT_WINDOW), 0
- * where there is none; returns how many it looked at.  Runs a batch: nothing may have been collected.
+ * The frames of `count` pages from `page` on that lie in one leaf table (at most OBJECT_WINDOW),
+ * 0 where there is none; returns how many it looked at.  Runs a batch: nothing may have been
+ * collected.
  */
 uint32_t object_read(struct object *object, uint64_t page, uint32_t count, pfn_t *frames);
 
-/* The page, added (cleared) if it is not there.  Runs batches: nothing may have been collected.  NO_MEMORY. */
+/* The page, added (cleared) if it is not there.  Runs batches: nothing may have been
+   collected.  NO_MEMORY. */
 MUST_CHECK status_t object_get_page(struct object *object, uint64_t page, pfn_t *frame);
 
 /* Objects that have a tree: tables without a reference that are no orphans. */

@@ -5,8 +5,8 @@
  */
 #include "object.h"
 
-static enum supply anonymous_supply(struct object *object, const struct region *region, uint64_t page,
-				    pfn_t *frame)
+static enum supply anonymous_supply(
+	struct object *object, const struct region *region, uint64_t page, pfn_t *frame)
 {
 	(void)object;
 	(void)region;

@@ -1,13 +1,13 @@
 /*
- * Shared anonymous memory: pages appear, cleared, in the object's tree when they are first touched by
- * anyone.  Made by a mapping and doomed at once, so it goes with its last mapping.
+ * Shared anonymous memory: pages appear, cleared, in the object's tree when they are first
+ * touched by anyone.  Made by a mapping and doomed at once, so it goes with its last mapping.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "object.h"
 
-static enum supply shared_supply(struct object *object, const struct region *region, uint64_t page,
-				 pfn_t *frame)
+static enum supply shared_supply(
+	struct object *object, const struct region *region, uint64_t page, pfn_t *frame)
 {
 	(void)region;
 	if (page >= (object->bytes + PAGE_SIZE - 1) / PAGE_SIZE)

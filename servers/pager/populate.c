@@ -1,9 +1,10 @@
 /*
  * Filling a range ahead of use (populate.h).
  *
- * The first page of each leaf table is touched as the program would; that makes the tables the space's
- * own.  Empty entries behind it are then filled a run at a time, if the memory is anonymous and
- * writable; all other pages are touched one by one.  Pages that nobody may access are left out.
+ * The first page of each leaf table is touched as the program would; that makes the tables the
+ * space's own.  Empty entries behind it are then filled a run at a time, if the memory is
+ * anonymous and writable; all other pages are touched one by one.  Pages that nobody may access
+ * are left out.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,14 +14,16 @@
 #include "object.h"
 #include "stat.h"
 
-#define RUN_PAGES 24u /* a clearing operation each, and one that fills: within a batch and a slice */
+#define RUN_PAGES \
+	24u /* a clearing operation each, and one that fills: within a batch and a slice */
 
 /* Fill the empty ones of `count` entries from the cursor on. */
-static status_t fill_run(struct space *space, const struct path *path, const struct region *region,
-			 uint32_t count)
+static status_t fill_run(
+	struct space *space, const struct path *path, const struct region *region, uint32_t count)
 {
 	const struct frame *table = mmu_frame(path->table[1]);
-	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = {0}, live = table->live;
+	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = { 0 },
+		 live = table->live;
 	const uint64_t *entries;
 	bool is_empty[RUN_PAGES];
 	status_t status = tables_read(path->table[1], index, count, &entries);
@@ -37,9 +40,11 @@ static status_t fill_run(struct space *space, const struct path *path, const str
 		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
 		pager_counters.frames_zeroed++;
 	}
-	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), fault_leaf_bits(region) | PTE_W, 0);
+	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), fault_leaf_bits(region) | PTE_W,
+		0);
 	for (uint32_t i = 0; i < count; i += 6)
-		mmu_add(list[i] | (uint64_t)list[i + 1] << 32, list[i + 2] | (uint64_t)list[i + 3] << 32,
+		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
+			list[i + 2] | (uint64_t)list[i + 3] << 32,
 			list[i + 4] | (uint64_t)list[i + 5] << 32);
 	status = tables_run();
 	space->resident += table->live - live;
@@ -58,7 +63,8 @@ static uint32_t run_pages(uint64_t address, uint64_t end)
 	return (uint32_t)(pages < RUN_PAGES ? pages : RUN_PAGES);
 }
 
-static status_t fill_behind(struct space *space, uint64_t *cursor, const struct region *region, uint64_t end)
+static status_t fill_behind(
+	struct space *space, uint64_t *cursor, const struct region *region, uint64_t end)
 {
 	uint32_t count = run_pages(*cursor, end);
 	struct path path;
@@ -94,13 +100,14 @@ status_t populate_step(struct space *space, bool *done)
 		job->cursor = region.end;
 		return ST_OK;
 	}
-	status = fault_touch(space, job->cursor, region.protection & MAP_WRITE ? FAULT_WRITE : 0, &frame);
+	status = fault_touch(
+		space, job->cursor, region.protection & MAP_WRITE ? FAULT_WRITE : 0, &frame);
 	if (status == ST_NOT_FOUND)
 		status = ST_OK; /* beyond the end of an object: nothing to fill */
 	job->cursor += PAGE_SIZE;
 	if (status == ST_OK && region.object == 0 && region.protection & MAP_WRITE)
 		status = fill_behind(space, &job->cursor, &region,
-				     region.end < job->end ? region.end : job->end);
+			region.end < job->end ? region.end : job->end);
 	*done = job->cursor >= job->end;
 	return status;
 }

@@ -1,18 +1,20 @@
 /*
  * What is done to ranges of a space's tables: count, clear, protect, tear down (tables.h).
  *
- * Each step walks down from the top to one run of entries of one table and handles that run, so a job
- * can stop after any of them.  On the way shared tables are split, but only if pages of the range are
- * present below them.  An entry whose whole span is to go is dropped with all that is below it.
+ * Each step walks down from the top to one run of entries of one table and handles that run, so a
+ * job can stop after any of them.  On the way shared tables are split, but only if pages of the
+ * range are present below them.  An entry whose whole span is to go is dropped with all that is
+ * below it.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "stat.h"
 #include "tables.h"
 
-#define RUN_ENTRIES 256u  /* of one step: their results fit a page */
-#define LIST_STEPS 512u /* tables and gaps that one request looks at */
-#define DROP_LEVEL_MAX 3u /* entries of higher levels are not dropped: counting below them is long */
+#define RUN_ENTRIES 256u /* of one step: their results fit a page */
+#define LIST_STEPS  512u /* tables and gaps that one request looks at */
+#define DROP_LEVEL_MAX \
+	3u /* entries of higher levels are not dropped: counting below them is long */
 
 /* The first address behind the entry of this level that holds `address`. */
 static uint64_t entry_end(uint64_t address, uint32_t level)
@@ -41,8 +43,8 @@ static uint32_t present_entries(const uint64_t *entries, uint32_t count)
 }
 
 /* Pages of a leaf table in [address, end); *next is where to go on. */
-static status_t count_leaf_table(pfn_t table, uint64_t address, uint64_t end, uint64_t *pages,
-				 uint64_t *next)
+static status_t count_leaf_table(
+	pfn_t table, uint64_t address, uint64_t end, uint64_t *pages, uint64_t *next)
 {
 	const uint64_t *entries;
 	uint32_t count;
@@ -85,8 +87,8 @@ status_t tables_count(const struct space *space, uint64_t start, uint64_t end, u
 
 /* The present entries of a leaf table from *address on; moves it to the end of the table, or to the
    page that found no room. */
-static status_t list_leaf_table(pfn_t table, uint64_t *address, struct pager_page *pages, uint32_t max,
-				uint32_t *count)
+static status_t list_leaf_table(
+	pfn_t table, uint64_t *address, struct pager_page *pages, uint32_t max, uint32_t *count)
 {
 	uint64_t end = entry_end(*address, 2);
 
@@ -102,15 +104,15 @@ static status_t list_leaf_table(pfn_t table, uint64_t *address, struct pager_pag
 				continue;
 			if (*count == max)
 				return ST_OK;
-			pages[(*count)++] = (struct pager_page){*address, entries[i]};
+			pages[(*count)++] = (struct pager_page){ *address, entries[i] };
 		}
 	}
 	return ST_OK;
 }
 
 /* See the header. */
-status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages, uint32_t max,
-		     uint32_t *count)
+status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages,
+	uint32_t max, uint32_t *count)
 {
 	*address &= ~(uint64_t)(PAGE_SIZE - 1);
 	for (uint32_t step = 0; step < LIST_STEPS && *count < max; step++) {
@@ -152,7 +154,8 @@ static status_t count_level2(pfn_t table, uint64_t *pages)
 }
 
 /* Pages below a run of entries of this level (one entry, if it is above 2). */
-static status_t count_below(const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages)
+static status_t count_below(
+	const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages)
 {
 	*pages = 0;
 	if (level == 1) {
@@ -167,8 +170,9 @@ static status_t count_below(const uint64_t *entries, uint32_t count, uint32_t le
 	return ST_OK;
 }
 
-/* Tables that became empty are dropped, from this level up.  Their pages have been flushed; against caches
-   that lead to the tables themselves the kernel guards, when their frames are used again. */
+/* Tables that became empty are dropped, from this level up.  Their pages have been flushed;
+   against caches that lead to the tables themselves the kernel guards, when their frames are
+   used again. */
 static status_t drop_empty_tables(struct space *space, const struct path *path, uint32_t level)
 {
 	status_t status = ST_OK;
@@ -185,7 +189,8 @@ static status_t drop_empty_tables(struct space *space, const struct path *path, 
 }
 
 /* Clear a run of entries of one table, and count what went. */
-static status_t clear_run(struct space *space, const struct path *path, uint32_t level, uint32_t count)
+static status_t clear_run(
+	struct space *space, const struct path *path, uint32_t level, uint32_t count)
 {
 	uint32_t index = level_index(path->address, level);
 	const uint64_t *entries;
@@ -211,11 +216,13 @@ static status_t clear_run(struct space *space, const struct path *path, uint32_t
  * Go one level down at path->address; the table there is then the space's own.  *skip: nothing of
  * [address, end) is present below.
  */
-static status_t descend(struct space *space, struct path *path, uint32_t level, uint64_t end, bool *skip)
+static status_t descend(
+	struct space *space, struct path *path, uint32_t level, uint64_t end, bool *skip)
 {
 	const uint64_t *entries;
 	uint64_t pages, behind = entry_end(path->address, level);
-	status_t status = tables_read(path->table[level], level_index(path->address, level), 1, &entries);
+	status_t status =
+		tables_read(path->table[level], level_index(path->address, level), 1, &entries);
 
 	if (status != ST_OK)
 		return status;
@@ -262,15 +269,16 @@ static uint32_t droppable_length(uint64_t address, uint64_t end, uint64_t ceilin
 }
 
 /* See tables.h. */
-status_t tables_clear_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor,
-			   uint64_t ceiling)
+status_t tables_clear_step(
+	struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor, uint64_t ceiling)
 {
-	struct path path = {.address = *cursor};
+	struct path path = { .address = *cursor };
 	uint32_t level = mmu_levels;
 	status_t status;
 
 	path.table[level] = space->top;
-	while (level > 1 && !(level <= DROP_LEVEL_MAX && entry_is_within(*cursor, level, floor, ceiling))) {
+	while (level > 1 &&
+		!(level <= DROP_LEVEL_MAX && entry_is_within(*cursor, level, floor, ceiling))) {
 		bool skip;
 
 		status = descend(space, &path, level, end, &skip);
@@ -291,10 +299,10 @@ status_t tables_clear_step(struct space *space, uint64_t *cursor, uint64_t end, 
 }
 
 /* See tables.h. */
-status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove,
-			     uint64_t add)
+status_t tables_protect_step(
+	struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove, uint64_t add)
 {
-	struct path path = {.address = *cursor};
+	struct path path = { .address = *cursor };
 	uint32_t count = run_length(*cursor, end, 1);
 	status_t status;
 

@@ -1,9 +1,10 @@
 /*
  * Requests: who may ask what, about whom (model: request.h).
  *
- * One row per request.  OWN: programs about their own space, system servers about the space in word 5
- * (word 0 of PAGER_MAPS and PAGER_PAGES).  SPACE: system servers about the space in word 0.  SYSTEM: system servers, no
- * space.  ANYONE.  A space that is busy with a job takes only requests that say so.
+ * One row per request.  OWN: programs about their own space, system servers about the space in
+ * word 5 (word 0 of PAGER_MAPS and PAGER_PAGES).  SPACE: system servers about the space in word
+ * 0.  SYSTEM: system servers, no space.  ANYONE.  A space that is busy with a job takes only
+ * requests that say so.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -22,45 +23,46 @@ struct row {
 
 #define ROWS_PROGRAM 8
 static const struct row program_rows[ROWS_PROGRAM] = {
-	{PAGER_MMAP, OWN, false, request_mmap},
-	{PAGER_MUNMAP, OWN, false, request_munmap},
-	{PAGER_MPROTECT, OWN, false, request_mprotect},
-	{PAGER_BRK, OWN, false, request_brk},
-	{PAGER_SPACE_STAT, OWN, true, request_space_stat},
-	{PAGER_MAPS, OWN, true, request_maps},
-	{PAGER_STAT, ANYONE, true, request_stat},
-	{PAGER_PAGES, OWN, true, request_pages},
+	{ PAGER_MMAP, OWN, false, request_mmap },
+	{ PAGER_MUNMAP, OWN, false, request_munmap },
+	{ PAGER_MPROTECT, OWN, false, request_mprotect },
+	{ PAGER_BRK, OWN, false, request_brk },
+	{ PAGER_SPACE_STAT, OWN, true, request_space_stat },
+	{ PAGER_MAPS, OWN, true, request_maps },
+	{ PAGER_STAT, ANYONE, true, request_stat },
+	{ PAGER_PAGES, OWN, true, request_pages },
 };
 
 static const struct row system_rows[] = {
-	{PAGER_SPACE_CREATE, SYSTEM, false, request_space_create},
-	{PAGER_SPACE_FORK, SPACE, false, request_space_fork},
-	{PAGER_SPACE_DESTROY, SPACE, true, request_space_destroy},
-	{PAGER_SPACE_MAP, SPACE, false, request_space_map},
-	{PAGER_SPACE_WRITE, SPACE, false, request_space_write},
-	{PAGER_SPACE_READ, SPACE, false, request_space_read},
-	{PAGER_SPACE_START, SPACE, false, request_space_start},
-	{PAGER_SPACE_HEAP, SPACE, false, request_space_heap},
-	{PAGER_SPACE_DESCRIBE, SPACE, true, request_describe},
-	{PAGER_SPACE_PORT, SPACE, false, request_space_port},
-	{PAGER_SPACE_HANDLE, SPACE, false, request_space_handle},
-	{PAGER_SPACE_LIMIT, SPACE, true, request_space_limit},
-	{PAGER_SPACE_NAME, SPACE, true, request_space_name},
-	{PAGER_SPACE_INTERRUPT, SPACE, true, request_space_interrupt},
-	{PAGER_TEMPLATE, SYSTEM, false, request_template},
-	{PAGER_OBJECT_CREATE, SYSTEM, false, request_object_create},
-	{PAGER_OBJECT_WRITE, SYSTEM, false, request_object_write},
-	{PAGER_OBJECT_READ, SYSTEM, false, request_object_read},
-	{PAGER_OBJECT_DESTROY, SYSTEM, false, request_object_destroy},
-	{PAGER_SETTLE, SYSTEM, false, request_settle},
-	{PAGER_CHECK, SYSTEM, false, request_check},
-	{PAGER_VICTIM, SYSTEM, false, request_victim},
-	{PAGER_TRAP_TEST, SYSTEM, false, request_trap_test},
+	{ PAGER_SPACE_CREATE, SYSTEM, false, request_space_create },
+	{ PAGER_SPACE_FORK, SPACE, false, request_space_fork },
+	{ PAGER_SPACE_DESTROY, SPACE, true, request_space_destroy },
+	{ PAGER_SPACE_MAP, SPACE, false, request_space_map },
+	{ PAGER_SPACE_WRITE, SPACE, false, request_space_write },
+	{ PAGER_SPACE_READ, SPACE, false, request_space_read },
+	{ PAGER_SPACE_START, SPACE, false, request_space_start },
+	{ PAGER_SPACE_HEAP, SPACE, false, request_space_heap },
+	{ PAGER_SPACE_DESCRIBE, SPACE, true, request_describe },
+	{ PAGER_SPACE_PORT, SPACE, false, request_space_port },
+	{ PAGER_SPACE_HANDLE, SPACE, false, request_space_handle },
+	{ PAGER_SPACE_LIMIT, SPACE, true, request_space_limit },
+	{ PAGER_SPACE_NAME, SPACE, true, request_space_name },
+	{ PAGER_SPACE_INTERRUPT, SPACE, true, request_space_interrupt },
+	{ PAGER_TEMPLATE, SYSTEM, false, request_template },
+	{ PAGER_OBJECT_CREATE, SYSTEM, false, request_object_create },
+	{ PAGER_OBJECT_WRITE, SYSTEM, false, request_object_write },
+	{ PAGER_OBJECT_READ, SYSTEM, false, request_object_read },
+	{ PAGER_OBJECT_DESTROY, SYSTEM, false, request_object_destroy },
+	{ PAGER_SETTLE, SYSTEM, false, request_settle },
+	{ PAGER_CHECK, SYSTEM, false, request_check },
+	{ PAGER_VICTIM, SYSTEM, false, request_victim },
+	{ PAGER_TRAP_TEST, SYSTEM, false, request_trap_test },
 };
 #define ROWS_SYSTEM (sizeof(system_rows) / sizeof(system_rows[0]))
 
 _Static_assert(PAGER_PAGES - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
-_Static_assert(PAGER_TRAP_TEST - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
+_Static_assert(
+	PAGER_TRAP_TEST - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
 
 /* Rows stand in the order of their labels. */
 static const struct row *row_find(uint32_t label)
@@ -98,7 +100,8 @@ static status_t request_authorize(struct request *request, const struct row *row
 	request->space = space_find(row->whom == OWN ? own_space_id(request) : request->w[0]);
 	if (!request->space)
 		return request_is_by_system(request) ? ST_NOT_FOUND : ST_NO_ACCESS;
-	if (!row->while_busy && (request->space->job.kind != JOB_NONE || request->space->state != SPACE_LIVE))
+	if (!row->while_busy &&
+		(request->space->job.kind != JOB_NONE || request->space->state != SPACE_LIVE))
 		return request->space->state == SPACE_LIVE ? ST_AGAIN : ST_NOT_FOUND;
 	return ST_OK;
 }
@@ -151,9 +154,11 @@ status_t request_begin_job(struct request *request, uint64_t word)
 	return ST_OK;
 }
 
-static status_t copy_frame(pfn_t from, uint64_t from_offset, pfn_t to, uint64_t to_offset, uint64_t bytes)
+static status_t copy_frame(
+	pfn_t from, uint64_t from_offset, pfn_t to, uint64_t to_offset, uint64_t bytes)
 {
-	mmu_add(op_head(OP_COPY_FRAME, 0, from, 0, 0), to, from_offset | to_offset << 16 | bytes << 32);
+	mmu_add(op_head(OP_COPY_FRAME, 0, from, 0, 0), to,
+		from_offset | to_offset << 16 | bytes << 32);
 	return tables_run();
 }
 

@@ -18,50 +18,64 @@
 /* Slots of the pager's own handle table. */
 enum {
 	OWN_SLOT_RECEIVE = SLOT_FREE, /* where handles arrive */
-	OWN_SLOT_PORT,                /* a port just made */
-	OWN_SLOT_GIVE,                /* a handle on its way out */
-	OWN_SLOT_TEMPLATES            /* + slot of the template */
+	OWN_SLOT_PORT,		      /* a port just made */
+	OWN_SLOT_GIVE,		      /* a handle on its way out */
+	OWN_SLOT_TEMPLATES	      /* + slot of the template */
 };
 
 struct request {
 	uint32_t label;
 	uint64_t badge, token;
-	uint32_t bytes;   /* payload: in, then out */
-	bool got_handle;  /* in OWN_SLOT_RECEIVE */
-	uint64_t w[6];    /* in, then out */
-	uint32_t give;    /* slot of the handle that goes along with the answer; 0: none */
-	bool is_later;    /* answered by a job */
+	uint32_t bytes;	     /* payload: in, then out */
+	bool got_handle;     /* in OWN_SLOT_RECEIVE */
+	uint64_t w[6];	     /* in, then out */
+	uint32_t give;	     /* slot of the handle that goes along with the answer; 0: none */
+	bool is_later;	     /* answered by a job */
 	struct space *space; /* whom it is about; NULL if about none */
 };
 
 /* Handle a request; the status is the label of the answer, unless is_later. */
 status_t request_handle(struct request *request);
 
-/* Handlers, by file: request_memory.c, request_space.c, request_object.c, request_report.c. */
+/* Handlers, by file: request_memory.c, request_break.c, request_space.c, request_object.c,
+   request_report.c. */
 typedef status_t request_handler_t(struct request *request);
 request_handler_t request_mmap, request_munmap, request_mprotect, request_brk, request_space_map;
-request_handler_t request_space_create, request_space_fork, request_space_destroy, request_space_write,
-	request_space_read, request_space_start, request_space_heap, request_space_port,
-	request_space_handle, request_space_limit, request_space_name, request_space_interrupt,
-	request_template, request_victim;
+request_handler_t request_space_create, request_space_fork, request_space_destroy,
+	request_space_write, request_space_read, request_space_start, request_space_heap,
+	request_space_port, request_space_handle, request_space_limit, request_space_name,
+	request_space_interrupt, request_template, request_victim;
 request_handler_t request_object_create, request_object_write, request_object_read,
 	request_object_destroy;
-request_handler_t request_space_stat, request_maps, request_pages, request_stat, request_describe, request_settle,
-	request_check, request_trap_test;
+request_handler_t request_space_stat, request_maps, request_pages, request_stat, request_describe,
+	request_settle, request_check, request_trap_test;
 
 static inline bool request_is_by_system(const struct request *request)
 {
 	return request->badge & BADGE_SYSTEM;
 }
 
+/* Take a range out of the map of request->space and its pages out of the tables; `word` is the
+   answer's. */
+MUST_CHECK status_t request_unmap(
+	struct request *request, uint64_t start, uint64_t end, uint64_t word);
+
+static inline uint64_t request_page_up(uint64_t bytes)
+{
+	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
+
 /* Begin the job in request->space->job for this request: its status, or later. */
 status_t request_begin_job(struct request *request, uint64_t word);
 
 /*
- * Move payload between the bounce page and a client's frame, at these offsets.  The operation is run.
+ * Move payload between the bounce page and a client's frame, at these offsets.  The operation is
+ * run.
  */
-MUST_CHECK status_t request_copy_out(pfn_t frame, uint64_t offset, uint64_t bounce_offset, uint64_t bytes);
-MUST_CHECK status_t request_copy_in(pfn_t frame, uint64_t offset, uint64_t bounce_offset, uint64_t bytes);
+MUST_CHECK status_t request_copy_out(
+	pfn_t frame, uint64_t offset, uint64_t bounce_offset, uint64_t bytes);
+MUST_CHECK status_t request_copy_in(
+	pfn_t frame, uint64_t offset, uint64_t bounce_offset, uint64_t bytes);
 
 /* Bytes from `address` to the end of its page, at most `bytes`. */
 static inline uint64_t request_page_part(uint64_t address, uint64_t bytes)

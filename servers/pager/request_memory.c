@@ -1,8 +1,9 @@
 /*
- * Requests about a space's regions: map, unmap, protect, break.
+ * Requests about a space's regions: map, unmap, protect.
  *
- * All checks and reservations first; then the region map changes, which cannot fail; then pages go, at
- * once or by a job.  A writable page is never executable: WRITE with EXEC is refused with NO_ACCESS.
+ * All checks and reservations first; then the region map changes, which cannot fail; then pages
+ * go, at once or by a job.  A writable page is never executable: WRITE with EXEC is refused with
+ * NO_ACCESS.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -12,8 +13,9 @@
 #include "tables.h"
 
 #define USER_SPACE_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)
-#define MAP_FLAGS                                                                                        \
-	(REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE))
+#define MAP_FLAGS        \
+	(REGION_RIGHTS | \
+		(uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE))
 #define UNMAP_FRAMES (2u * STEP_FRAMES) /* both ends of a range may need shared tables split */
 
 struct mapping {
@@ -22,11 +24,6 @@ struct mapping {
 	uint64_t object, offset;
 	bool by_system;
 };
-
-static uint64_t page_up(uint64_t bytes)
-{
-	return (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
-}
 
 /* Both writable and executable at once is never given. */
 static bool rights_are_mixed(uint64_t rights)
@@ -39,8 +36,9 @@ static status_t check_range(uint64_t address, uint64_t *bytes)
 {
 	if (address % PAGE_SIZE != 0 || *bytes == 0 || *bytes > LAYOUT_USER_END)
 		return ST_BAD_ARGUMENT;
-	*bytes = page_up(*bytes);
-	if (address < LAYOUT_USER_MIN || address > LAYOUT_USER_END || *bytes > LAYOUT_USER_END - address)
+	*bytes = request_page_up(*bytes);
+	if (address < LAYOUT_USER_MIN || address > LAYOUT_USER_END ||
+		*bytes > LAYOUT_USER_END - address)
 		return ST_BAD_ARGUMENT;
 	return ST_OK;
 }
@@ -48,7 +46,8 @@ static status_t check_range(uint64_t address, uint64_t *bytes)
 /* ---- unmapping ---- */
 
 /* Describe the job that takes the pages of a range away; its regions are in `removed`. */
-static void prepare_unmap(struct space *space, uint64_t start, uint64_t end, struct region_node *removed)
+static void prepare_unmap(
+	struct space *space, uint64_t start, uint64_t end, struct region_node *removed)
 {
 	const struct region *below = region_map_previous(space->regions, start);
 	const struct region *above = region_map_next(space->regions, end);
@@ -75,8 +74,8 @@ static bool has_unmap_frames(void)
 	return has;
 }
 
-/* Take a range out of the map and its pages out of the tables. */
-static status_t unmap_range(struct request *request, uint64_t start, uint64_t end, uint64_t word)
+/* See request.h. */
+status_t request_unmap(struct request *request, uint64_t start, uint64_t end, uint64_t word)
 {
 	struct space *space = request->space;
 	struct region_node *removed;
@@ -104,12 +103,13 @@ status_t request_munmap(struct request *request)
 
 	if (status != ST_OK)
 		return status;
-	return unmap_range(request, request->w[0], request->w[0] + bytes, request->w[0]);
+	return request_unmap(request, request->w[0], request->w[0] + bytes, request->w[0]);
 }
 
 /* ---- mapping ---- */
 
-/* May this object be mapped so?  Programs name files only, and write only their own private copies. */
+/* May this object be mapped so?  Programs name files only, and write only their own private
+   copies. */
 static status_t check_object(const struct mapping *mapping)
 {
 	const struct object *object = object_find(mapping->object);
@@ -120,7 +120,8 @@ static status_t check_object(const struct mapping *mapping)
 		return ST_OK;
 	if (!object->kind->programs_may_name)
 		return ST_NO_ACCESS;
-	if ((mapping->flags & MAP_SHARED) && (mapping->flags & MAP_WRITE) && !object->kind->programs_may_write)
+	if ((mapping->flags & MAP_SHARED) && (mapping->flags & MAP_WRITE) &&
+		!object->kind->programs_may_write)
 		return ST_NO_ACCESS;
 	return ST_OK;
 }
@@ -135,7 +136,7 @@ static status_t check_mapping(struct mapping *mapping)
 		return ST_BAD_ARGUMENT;
 	if (rights_are_mixed(mapping->flags))
 		return ST_NO_ACCESS;
-	mapping->bytes = page_up(mapping->bytes);
+	mapping->bytes = request_page_up(mapping->bytes);
 	if (is_fixed && check_range(mapping->address, &mapping->bytes) != ST_OK)
 		return ST_BAD_ARGUMENT;
 	if ((mapping->flags & MAP_STACK) && (mapping->object != 0 || mapping->flags & MAP_SHARED))
@@ -168,12 +169,13 @@ static status_t place_mapping(const struct space *space, struct mapping *mapping
 	}
 	if (mapping->flags & MAP_FIXED_AT)
 		return ST_OK;
-	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK && !is_room_of_stack(space, hint, bytes) &&
-	    region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
-				&mapping->address) == ST_OK)
+	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK &&
+		!is_room_of_stack(space, hint, bytes) &&
+		region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
+			&mapping->address) == ST_OK)
 		return ST_OK;
-	return region_map_find_gap(space->regions, bytes, LAYOUT_USER_MIN, LAYOUT_MMAP_TOP, REGION_TOP_DOWN,
-				   &mapping->address);
+	return region_map_find_gap(space->regions, bytes, LAYOUT_USER_MIN, LAYOUT_MMAP_TOP,
+		REGION_TOP_DOWN, &mapping->address);
 }
 
 /* What the mapping promises, less what it replaces. */
@@ -184,7 +186,8 @@ static status_t check_commit(const struct space *space, const struct mapping *ma
 	uint64_t gone = 0, pages = 0;
 
 	if (mapping->flags & MAP_FIXED_AT)
-		gone = region_map_totals_within(space->regions, mapping->address, end).committed_bytes;
+		gone = region_map_totals_within(space->regions, mapping->address, end)
+			       .committed_bytes;
 	if (is_private ? (mapping->flags & MAP_WRITE) != 0 : mapping->object == 0)
 		pages = mapping->bytes / PAGE_SIZE;
 	gone /= PAGE_SIZE;
@@ -192,7 +195,8 @@ static status_t check_commit(const struct space *space, const struct mapping *ma
 }
 
 /* Anonymous shared memory gets an object of its own, which goes with the mapping. */
-static status_t make_shared_object(struct space *space, struct mapping *mapping, struct object **made)
+static status_t make_shared_object(
+	struct space *space, struct mapping *mapping, struct object **made)
 {
 	status_t status;
 
@@ -311,7 +315,8 @@ static bool holds_forbidden(const struct space *space, uint64_t start, uint64_t 
 
 	if (totals.bytes == totals.private_bytes)
 		return false;
-	for (; region && region->start < end; region = region_map_next(space->regions, region->end)) {
+	for (; region && region->start < end;
+		region = region_map_next(space->regions, region->end)) {
 		struct object *object;
 		const struct object_kind *kind = object_of_region(region, &object);
 
@@ -327,7 +332,8 @@ static status_t check_write_right(struct request *request, uint64_t start, uint6
 
 	if (!request_is_by_system(request) && holds_forbidden(request->space, start, end))
 		return ST_NO_ACCESS;
-	return account_check(request->space, (totals.private_bytes - totals.committed_bytes) / PAGE_SIZE);
+	return account_check(
+		request->space, (totals.private_bytes - totals.committed_bytes) / PAGE_SIZE);
 }
 
 /* PAGER_MPROTECT */
@@ -357,60 +363,4 @@ status_t request_mprotect(struct request *request)
 		.end = start + bytes,
 	};
 	return request_begin_job(request, start);
-}
-
-/* ---- the break ---- */
-
-/* Is [start, end) free, and not the gap of a stack? */
-static bool is_free_for_heap(const struct space *space, uint64_t start, uint64_t end)
-{
-	uint64_t address;
-
-	return end <= LAYOUT_USER_END && region_map_find_gap(space->regions, end - start, start, end,
-							     REGION_BOTTOM_UP, &address) == ST_OK;
-}
-
-static status_t heap_extend(struct space *space, uint64_t start, uint64_t end)
-{
-	const struct region region = {
-		.start = start,
-		.end = end,
-		.protection = MAP_READ | MAP_WRITE,
-		.kind = REGION_HEAP,
-	};
-	status_t status;
-
-	if (!is_free_for_heap(space, start, end))
-		return ST_NO_MEMORY;
-	status = account_check(space, (end - start) / PAGE_SIZE);
-	if (status == ST_OK)
-		status = region_map_reserve(space->regions, 1);
-	if (status == ST_OK)
-		status = region_map_insert(&space->regions, &region);
-	space_regions_changed(space);
-	return status;
-}
-
-/* PAGER_BRK */
-status_t request_brk(struct request *request)
-{
-	struct space *space = request->space;
-	uint64_t wanted = request->w[0], old = space->brk_now;
-	uint64_t old_end = page_up(old), new_end = page_up(wanted);
-	status_t status = ST_OK;
-
-	request->w[0] = old;
-	if (wanted == 0)
-		return ST_OK;
-	if (space->brk_start == 0 || wanted < space->brk_start || wanted > LAYOUT_USER_END)
-		return ST_BAD_ARGUMENT;
-	if (new_end > old_end)
-		status = heap_extend(space, old_end, new_end);
-	else if (new_end < old_end)
-		status = unmap_range(request, new_end, old_end, wanted);
-	if (status != ST_OK)
-		return status;
-	space->brk_now = wanted;
-	request->w[0] = wanted;
-	return ST_OK;
 }

@@ -25,7 +25,8 @@ static status_t find_range(const struct request *request, uint64_t bytes, struct
 	*object = object_find(request->w[0]);
 	if (!*object)
 		return ST_NOT_FOUND;
-	if (bytes > PAGE_SIZE || bytes > (*object)->bytes || request->w[1] > (*object)->bytes - bytes)
+	if (bytes > PAGE_SIZE || bytes > (*object)->bytes ||
+		request->w[1] > (*object)->bytes - bytes)
 		return ST_BAD_ARGUMENT;
 	return ST_OK;
 }
@@ -62,8 +63,8 @@ status_t request_object_read(struct request *request)
 		pfn_t frame;
 
 		(void)object_read(object, (offset + done) / PAGE_SIZE, 1, &frame);
-		status = request_copy_in(frame != 0 ? frame : mmu_zero_frame, (offset + done) % PAGE_SIZE,
-					 done, part);
+		status = request_copy_in(frame != 0 ? frame : mmu_zero_frame,
+			(offset + done) % PAGE_SIZE, done, part);
 		done += part;
 	}
 	request->bytes = status == ST_OK ? (uint32_t)bytes : 0;

@@ -7,10 +7,11 @@
 #include "fault.h"
 #include "object.h"
 #include "request.h"
+#include "stack.h"
 #include "stat.h"
 
 #define REGIONS_MAX (PAGE_SIZE / sizeof(struct pager_region))
-#define PAGES_MAX (PAGE_SIZE / sizeof(struct pager_page))
+#define PAGES_MAX   (PAGE_SIZE / sizeof(struct pager_page))
 
 static void answer_payload(struct request *request, const void *payload, uint64_t bytes)
 {
@@ -64,7 +65,8 @@ static void name_copy(char *to, const char *from, uint32_t length)
 }
 
 /* What people see of a region. */
-static status_t describe(const struct space *space, const struct region *region, struct pager_region *answer)
+static status_t describe(
+	const struct space *space, const struct region *region, struct pager_region *answer)
 {
 	*answer = (struct pager_region){
 		.start = region->start,
@@ -119,7 +121,7 @@ status_t request_describe(struct request *request)
 {
 	struct pager_region answer;
 	struct region region;
-	uint32_t reason = fault_explain(request->space, request->w[1], &region);
+	uint32_t reason = stack_explain(request->space, request->w[1], &region);
 	status_t status = describe(request->space, &region, &answer);
 
 	if (status != ST_OK)

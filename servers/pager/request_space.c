@@ -1,5 +1,6 @@
 /*
- * Requests of system servers about spaces: make, fork, destroy, start, handles, memory from outside.
+ * Requests of system servers about spaces: make, fork, destroy, start, handles, memory from
+ * outside.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -18,7 +19,7 @@ status_t request_space_create(struct request *request)
 	if (class > CLASS_SERVER || rights & ~(uint64_t)SPACE_RIGHTS)
 		return ST_BAD_ARGUMENT;
 	frame_pool_class = class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
-	status = space_create((uint32_t)class, request->w[0], rights, &space);
+	status = space_create((uint32_t) class, request->w[0], rights, &space);
 	if (status != ST_OK)
 		return status;
 	request->w[0] = space->id;
@@ -128,7 +129,8 @@ static status_t make_port(struct space *space)
 		OWN_SLOT_PORT | (uint64_t)RIGHT_ALL << 16, 0);
 	status = mmu_run();
 	if (status == ST_OK)
-		status = mmu_handle_copy(OWN_SLOT_PORT, OWN_SLOT_GIVE, RIGHT_SEND | RIGHT_MINT | RIGHT_GIVE);
+		status = mmu_handle_copy(
+			OWN_SLOT_PORT, OWN_SLOT_GIVE, RIGHT_SEND | RIGHT_MINT | RIGHT_GIVE);
 	return status;
 }
 
@@ -173,7 +175,8 @@ status_t request_space_handle(struct request *request)
 	if (!request->got_handle)
 		return ST_BAD_HANDLE;
 	mmu_add(op_head(OP_HANDLE_SET, 0, request->space->frame, (uint32_t)slot, 0),
-		OWN_SLOT_RECEIVE | (uint64_t)mmu_handle_rights(OWN_SLOT_RECEIVE) << 16, request->w[2]);
+		OWN_SLOT_RECEIVE | (uint64_t)mmu_handle_rights(OWN_SLOT_RECEIVE) << 16,
+		request->w[2]);
 	return mmu_run();
 }
 
@@ -209,17 +212,18 @@ status_t request_template(struct request *request)
 	uint32_t own = OWN_SLOT_TEMPLATES + (uint32_t)slot;
 	status_t status;
 
-	if (slot == 0 || (slot >= SLOT_TEMPLATES && slot != SLOT_INIT) || rights == 0 || rights > RIGHT_ALL)
+	if (slot == 0 || (slot >= SLOT_TEMPLATES && slot != SLOT_INIT) || rights == 0 ||
+		rights > RIGHT_ALL)
 		return ST_BAD_ARGUMENT;
 	if (held == 0)
 		return ST_BAD_HANDLE;
 	if (rights & ~(uint64_t)held || !(held & RIGHT_MINT))
 		return ST_NO_RIGHT;
 	mmu_handle_drop(own);
-	space_templates[slot] = (struct space_template){0};
+	space_templates[slot] = (struct space_template){ 0 };
 	status = mmu_handle_copy(OWN_SLOT_RECEIVE, own, held);
 	if (status == ST_OK)
-		space_templates[slot] = (struct space_template){own, (uint32_t)rights};
+		space_templates[slot] = (struct space_template){ own, (uint32_t)rights };
 	return status;
 }
 

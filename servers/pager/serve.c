@@ -16,7 +16,8 @@
 
 /* ---- faults ---- */
 
-static enum reply_kind reply_plain(struct message *message, uint32_t label, uint64_t word0, uint64_t word1)
+static enum reply_kind reply_plain(
+	struct message *message, uint32_t label, uint64_t word0, uint64_t word1)
 {
 	message->tag = tag_make(label, 0);
 	message->w[0] = word0;
@@ -49,8 +50,8 @@ static enum reply_kind reply_with_cure(struct message *message)
 	return kind;
 }
 
-static enum reply_kind refuse_fault(struct space *space, struct message *message, uint32_t reason,
-				    uint64_t region_start)
+static enum reply_kind refuse_fault(
+	struct space *space, struct message *message, uint32_t reason, uint64_t region_start)
 {
 	pager_counters.faults_refused++;
 	space->counters.faults_refused++;
@@ -66,7 +67,8 @@ static enum reply_kind postpone_fault(struct space *space, uint64_t token)
 }
 
 /* What the short path leaves. */
-static __attribute__((noinline)) enum reply_kind handle_long_fault(struct space *space, struct message *message)
+static __attribute__((noinline)) enum reply_kind handle_long_fault(
+	struct space *space, struct message *message)
 {
 	uint32_t access = (uint32_t)message->w[1], reason;
 	uint64_t region_start = 0;
@@ -127,7 +129,8 @@ static __attribute__((noinline)) enum reply_kind handle_request(struct message *
 	if (status != ST_OK)
 		request.bytes = 0;
 	request_copy_bytes(mmu_payload(), mmu_bounce, request.bytes);
-	message->tag = tag_make((uint32_t)status, request.bytes) | (uint64_t)request.give << TAG_HANDLE_SHIFT;
+	message->tag = tag_make((uint32_t)status, request.bytes) | (uint64_t)request.give
+									   << TAG_HANDLE_SHIFT;
 	for (uint32_t i = 0; i < 6; i++)
 		message->w[i] = request.w[i];
 	return REPLY_PLAIN;
@@ -142,12 +145,14 @@ enum reply_kind serve_message(struct message *message)
 	if (__builtin_expect(kind == TAG_KERNEL, 1)) {
 		if (__builtin_expect(TAG_LABEL(message->tag) == LABEL_FAULT, 1))
 			return handle_fault(message);
-		return reply_plain(message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
+		return reply_plain(
+			message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
 	}
 	if (kind & TAG_NOTIFICATION)
 		return REPLY_NONE;
 	if (kind & TAG_CANCEL)
-		return job_cancel(message->token) ? reply_plain(message, ST_INTERRUPTED, 0, 0) : REPLY_NONE;
+		return job_cancel(message->token) ? reply_plain(message, ST_INTERRUPTED, 0, 0)
+						  : REPLY_NONE;
 	return handle_request(message);
 }
 
@@ -170,8 +175,8 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 }
 
 /* See the header. */
-enum reply_kind serve_refused(struct message *message, status_t status, enum reply_kind kind,
-				     uint64_t sent)
+enum reply_kind serve_refused(
+	struct message *message, status_t status, enum reply_kind kind, uint64_t sent)
 {
 	if (status == ST_EMPTY)
 		return REPLY_NONE; /* sent, and nothing to receive */

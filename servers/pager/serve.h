@@ -2,8 +2,8 @@
  * Messages and replies: what the pager does with one message, whatever machine it runs on.
  *
  * A fault is answered with its cure, operations that the reply carries; a request with words and
- * payload.  If the kernel refuses a reply nobody was resumed: the cure is finished (MORE) or taken back, and
- * the caller gets a plain answer.
+ * payload.  If the kernel refuses a reply nobody was resumed: the cure is finished (MORE) or
+ * taken back, and the caller gets a plain answer.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -19,9 +19,10 @@ enum reply_kind { REPLY_NONE, REPLY_PLAIN, REPLY_CURE };
 enum reply_kind serve_message(struct message *message);
 
 /*
- * A reply that receives, too, answered `status`, not OK.  `message` is what the kernel left, with the
- * token that was replied to; `sent` is the tag that the reply had.  What is to be sent now?
+ * A reply that receives, too, answered `status`, not OK.  `message` is what the kernel left, with
+ * the token that was replied to; `sent` is the tag that the reply had.  What is to be sent now?
  */
-enum reply_kind serve_refused(struct message *message, status_t status, enum reply_kind kind, uint64_t sent);
+enum reply_kind serve_refused(
+	struct message *message, status_t status, enum reply_kind kind, uint64_t sent);
 
 #endif

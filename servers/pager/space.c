@@ -24,8 +24,9 @@ status_t space_start(void)
 	space_first = space_last = 0;
 	space_count = 0;
 	for (uint32_t slot = 0; slot <= SLOT_INIT; slot++)
-		space_templates[slot] = (struct space_template){0};
-	return slab_init(&space_slab, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
+		space_templates[slot] = (struct space_template){ 0 };
+	return slab_init(
+		&space_slab, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
 }
 
 /* See the header. */
@@ -78,7 +79,7 @@ struct space *space_take(uint32_t class, uint64_t badge)
 		.id = generation << SPACE_INDEX_BITS | index,
 		.generation = generation,
 		.state = SPACE_LIVE,
-		.class = (uint8_t)class,
+		.class = (uint8_t) class,
 		.badge = badge,
 		.limit = account_space_limit,
 	};
@@ -110,7 +111,7 @@ uint32_t space_slot_run(const struct space *space, uint32_t *slot)
 		*slot = (*slot / 64 + 1) * 64;
 	}
 	while (*slot + count <= LAYOUT_USER_LAST_SLOT &&
-	       space->used[(*slot + count) / 64] >> ((*slot + count) % 64) & 1)
+		space->used[(*slot + count) / 64] >> ((*slot + count) % 64) & 1)
 		count++;
 	return count;
 }
@@ -122,8 +123,8 @@ static void add_port(const struct space *space, uint32_t field, uint32_t slot, u
 	mmu_add(op_head(OP_THREAD_SET, 0, space->thread, field, 0), slot, badge);
 }
 
-static void add_handle(const struct space *space, uint32_t target, const struct space_template *from,
-		       uint64_t badge)
+static void add_handle(const struct space *space, uint32_t target,
+	const struct space_template *from, uint64_t badge)
 {
 	mmu_add(op_head(OP_HANDLE_SET, 0, space->frame, target, 0),
 		from->slot | (uint64_t)from->rights << 16, badge);
@@ -132,7 +133,7 @@ static void add_handle(const struct space *space, uint32_t target, const struct 
 /* The handles that each program finds, minted anew for it. */
 static void add_program_handles(const struct space *space)
 {
-	static const struct space_template own = {SLOT_SELF, RIGHT_SEND};
+	static const struct space_template own = { SLOT_SELF, RIGHT_SEND };
 
 	for (uint32_t slot = 1; slot < SLOT_TEMPLATES; slot++)
 		if (slot != SLOT_PAGER && space_templates[slot].rights != 0)
@@ -152,7 +153,8 @@ void space_add_thread(struct space *space, pfn_t clone)
 		mmu_add(op_head(OP_THREAD_CLONE, 0, space->thread, 0, 0), clone, 0);
 	add_port(space, THREAD_FIELD_FAULT_PORT, SLOT_SELF, space->id);
 	if (space_templates[exceptions].rights != 0)
-		add_port(space, THREAD_FIELD_EXCEPTION_PORT, space_templates[exceptions].slot, space->badge);
+		add_port(space, THREAD_FIELD_EXCEPTION_PORT, space_templates[exceptions].slot,
+			space->badge);
 	if (is_program)
 		add_program_handles(space);
 }
@@ -229,7 +231,7 @@ status_t space_destroy(struct space *space)
 	job_drop(space);
 	account_close(space);
 	region_map_release(&space->regions);
-	space->job = (struct job){.kind = JOB_TEARDOWN};
+	space->job = (struct job){ .kind = JOB_TEARDOWN };
 	return job_begin(space, &status) ? status : ST_OK;
 }
 

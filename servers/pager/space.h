@@ -4,10 +4,10 @@
  * An id is an index into the table and a generation above it, so that a stale one finds nothing.
  * It is the badge of the space's faults and of its handle to the pager.  A space has one thread.
  *
- *	LIVE     has a thread; faults and requests are served
- *	VICTIM   killed for lack of memory: its thread is stopped and its memory goes; it waits for
- *	         the request that destroys it
- *	DYING    destroyed: its id finds it no more; a job takes the rest apart
+ *   LIVE     has a thread; faults and requests are served
+ *   VICTIM   killed for lack of memory: its thread is stopped and its memory goes; it waits for
+ *            the request that destroys it
+ *   DYING    destroyed: its id finds it no more; a job takes the rest apart
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,8 +21,8 @@
 #include <faultline/call.h>
 #include <faultline/protocol/pager.h>
 
-#define SPACE_INDEX_BITS 13
-#define SPACES_MAX (1u << SPACE_INDEX_BITS)
+#define SPACE_INDEX_BITS  13
+#define SPACES_MAX	  (1u << SPACE_INDEX_BITS)
 #define SPACE_GENERATIONS (1u << (32 - SPACE_INDEX_BITS)) /* ids have 32 bits */
 
 #define USER_SLOT_WORDS ((LAYOUT_USER_LAST_SLOT + 64) / 64)
@@ -31,12 +31,12 @@ enum space_state { SPACE_FREE, SPACE_LIVE, SPACE_VICTIM, SPACE_DYING };
 
 struct space {
 	void *free_link;     /* of the slab, while the space is free */
-	uint32_t id;         /* 0: free or dying */
+	uint32_t id;	     /* 0: free or dying */
 	uint32_t generation; /* outlives the space: of the next one in this place */
-	uint8_t state;       /* enum space_state */
-	uint8_t class;       /* CLASS_PROGRAM, CLASS_SERVER */
+	uint8_t state;	     /* enum space_state */
+	uint8_t class;	     /* CLASS_PROGRAM, CLASS_SERVER */
 	bool victim_told;    /* PAGER_VICTIM has named it */
-	uint64_t badge;      /* of the handles minted for it */
+	uint64_t badge;	     /* of the handles minted for it */
 	char name[16];
 
 	/* Kernel objects; 0: none */
@@ -44,17 +44,17 @@ struct space {
 	uint64_t used[USER_SLOT_WORDS]; /* user slots of the top-level table that are not empty */
 
 	struct region_node *regions;
-	struct region last;  /* a copy of the region found last; end 0: none */
+	struct region last;	     /* a copy of the region found last; end 0: none */
 	uint64_t brk_start, brk_now; /* 0: no heap */
 
 	/* The account, in pages (account.h) */
 	uint64_t resident, committed, shared, limit;
 
-	uint64_t waiting;    /* token of a fault that waits for the job, or for memory; 0: none */
+	uint64_t waiting; /* token of a fault that waits for the job, or for memory; 0: none */
 	bool waits_for_memory;
 	struct job job;
 	struct space *next, *previous; /* of all spaces that are not free */
-	struct space *job_next;        /* of those with a job */
+	struct space *job_next;	       /* of those with a job */
 	struct pager_space_stat counters;
 };
 
@@ -103,8 +103,8 @@ struct space *space_take(uint32_t class, uint64_t badge);
 void space_give(struct space *space);
 
 /*
- * Collect the operations that make the thread of a space and its ports and handles: frames are in the
- * record.  `clone`: the thread to copy, or 0.
+ * Collect the operations that make the thread of a space and its ports and handles: frames are in
+ * the record.  `clone`: the thread to copy, or 0.
  */
 void space_add_thread(struct space *space, pfn_t clone);
 
@@ -112,7 +112,8 @@ void space_add_thread(struct space *space, pfn_t clone);
 void space_abandon(struct space *space);
 
 /* PAGER_SPACE_CREATE. */
-MUST_CHECK status_t space_create(uint32_t class, uint64_t badge, uint64_t rights, struct space **space);
+MUST_CHECK status_t space_create(
+	uint32_t class, uint64_t badge, uint64_t rights, struct space **space);
 
 /* Ends the thread; the memory follows by a job. */
 MUST_CHECK status_t space_destroy(struct space *space);

@@ -21,8 +21,8 @@ static struct slab region_nodes;
 
 static status_t regions_start(void)
 {
-	status_t status = slab_init(&region_nodes, heap_window(HEAP_REGIONS), sizeof(struct region_node),
-				    REGION_NODES_MAX, heap_grow);
+	status_t status = slab_init(&region_nodes, heap_window(HEAP_REGIONS),
+		sizeof(struct region_node), REGION_NODES_MAX, heap_grow);
 
 	if (status != ST_OK)
 		return status;
@@ -36,10 +36,11 @@ status_t pager_start(const struct pager_boot *boot)
 {
 	status_t status;
 
-	if (boot->magic != PAGER_BOOT_MAGIC || boot->levels != mmu_levels || mmu_levels != LAYOUT_LEVELS)
+	if (boot->magic != PAGER_BOOT_MAGIC || boot->levels != mmu_levels ||
+		mmu_levels != LAYOUT_LEVELS)
 		return ST_BAD_FORMAT;
 	pager_settings = *boot;
-	pager_counters = (struct pager_stat){0};
+	pager_counters = (struct pager_stat){ 0 };
 	status = frame_pool_start(boot);
 	if (status == ST_OK)
 		status = regions_start();

@@ -103,7 +103,8 @@ void tables_reap_step(void)
 	} else {
 		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, REAP_RESULTS), 0, 0);
 		status = tables_run();
-		mmu_add(op_head(OP_CLEAR, 0, pfn, REAP_RESULTS, TABLE_ENTRIES - REAP_RESULTS), 0, 0);
+		mmu_add(op_head(OP_CLEAR, 0, pfn, REAP_RESULTS, TABLE_ENTRIES - REAP_RESULTS), 0,
+			0);
 		status = tables_run() == ST_OK ? status : ST_BUSY;
 	}
 	if (status == ST_OK && frame->live == 0)
@@ -124,8 +125,8 @@ status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t
 }
 
 /* See the header. */
-void path_from_entries(struct path *path, const struct space *space, uint64_t address,
-		       const uint64_t *entries)
+void path_from_entries(
+	struct path *path, const struct space *space, uint64_t address, const uint64_t *entries)
 {
 	pfn_t table = space->top;
 
@@ -181,14 +182,15 @@ static void path_add_table(struct space *space, struct path *path, uint32_t leve
 }
 
 /*
- * See the header.  A copy of the shared table takes its place.  The flush is for caches of upper levels that lead to the
- * old one: it may become another space's own and be changed by it.
+ * See the header.  A copy of the shared table takes its place.  The flush is for caches of upper
+ * levels that lead to the old one: it may become another space's own and be changed by it.
  */
 void path_split_level(struct space *space, struct path *path, uint32_t level)
 {
 	pfn_t table = frame_pool_take(KIND_TABLE);
 
-	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level], level_index(path->address, level), 1),
+	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level],
+			level_index(path->address, level), 1),
 		table, path->entry[level]);
 	path->entry[level] = pte_make(table, (path->entry[level] & ~PTE_FRAME) | PTE_W);
 	path->table[level - 1] = table;
@@ -203,8 +205,8 @@ static void path_raise(struct path *path, uint32_t level)
 {
 	uint64_t entry = path->entry[level];
 
-	mmu_add(op_head(OP_SET, 0, path->table[level], level_index(path->address, level), 1), entry | PTE_W,
-		entry);
+	mmu_add(op_head(OP_SET, 0, path->table[level], level_index(path->address, level), 1),
+		entry | PTE_W, entry);
 	path->entry[level] = entry | PTE_W;
 }
 

@@ -5,8 +5,8 @@
  * be shared by spaces (fork); a shared table is never changed.  Rules, for each table entry e and
  * the table or page c that it names (check.c holds them against the machine):
  *
- *	W set in e, and not SHARED   c has no other reference
- *	c referenced more than once  W is off in all entries that name it
+ *   W set in e, and not SHARED   c has no other reference
+ *   c referenced more than once  W is off in all entries that name it
  *
  * path_own() makes every table of a path the space's own: it splits shared tables from the top
  * down, adds missing ones, and, for a write, sets W in entries that lost it by a fork whose other
@@ -20,13 +20,13 @@
 #include "space.h"
 
 #define LEVELS_MAX 5
-#define LINK_BITS (PTE_P | PTE_W | PTE_U)
+#define LINK_BITS  (PTE_P | PTE_W | PTE_U)
 
 struct path {
 	uint64_t address;
-	pfn_t table[LEVELS_MAX + 1];    /* by level, 1 = the leaf's; 0: not there */
+	pfn_t table[LEVELS_MAX + 1];	/* by level, 1 = the leaf's; 0: not there */
 	uint64_t entry[LEVELS_MAX + 1]; /* by level; as it will be when what is collected has run */
-	bool is_split;                  /* path_own() split the leaf's table: the page has one sharer more */
+	bool is_split; /* path_own() split the leaf's table: the page has one sharer more */
 };
 
 /* Frames that path_own() takes at most. */
@@ -43,8 +43,8 @@ static inline uint32_t level_index(uint64_t address, uint32_t level)
 }
 
 /* The path of a fault, from the entries in its message (from the top down). */
-void path_from_entries(struct path *path, const struct space *space, uint64_t address,
-		       const uint64_t *entries);
+void path_from_entries(
+	struct path *path, const struct space *space, uint64_t address, const uint64_t *entries);
 
 /* The same, read from the tables: one batch for each level. */
 MUST_CHECK status_t path_read(struct path *path, const struct space *space, uint64_t address);
@@ -56,10 +56,11 @@ void path_own(struct space *space, struct path *path, bool write);
 void path_split_level(struct space *space, struct path *path, uint32_t level);
 
 /*
- * Read entries of a table, at most 256: *entries is good until the next operation is added.  Nothing
- * may have been collected.
+ * Read entries of a table, at most 256: *entries is good until the next operation is added.
+ * Nothing may have been collected.
  */
-MUST_CHECK status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t **entries);
+MUST_CHECK status_t tables_read(
+	pfn_t table, uint32_t index, uint32_t count, const uint64_t **entries);
 
 /* Run what is collected, and take care of the frames that lost their last reference. */
 MUST_CHECK status_t tables_run(void);
@@ -68,26 +69,27 @@ MUST_CHECK status_t tables_run(void);
 void tables_collect(const uint64_t *results, uint32_t count);
 
 /* Pages present in [start, end). */
-MUST_CHECK status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages);
+MUST_CHECK status_t tables_count(
+	const struct space *space, uint64_t start, uint64_t end, uint64_t *pages);
 
 /*
- * The leaf entries of user pages from *address on (page-aligned), as many as fit, looking at a bounded
- * number of tables.  *address = where to go on, 0 behind the last.
+ * The leaf entries of user pages from *address on (page-aligned), as many as fit, looking at a
+ * bounded number of tables.  *address = where to go on, 0 behind the last.
  */
-MUST_CHECK status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages,
-				uint32_t max, uint32_t *count);
+MUST_CHECK status_t tables_list(const struct space *space, uint64_t *address,
+	struct pager_page *pages, uint32_t max, uint32_t *count);
 
 /*
  * Take pages away from *cursor on, up to `end`: one run of entries of one table.  Whole tables are
  * dropped where nothing else lies in their span within [floor, ceiling).  Moves the cursor.
  * NO_MEMORY: a shared table would have to be split.
  */
-MUST_CHECK status_t tables_clear_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor,
-				      uint64_t ceiling);
+MUST_CHECK status_t tables_clear_step(
+	struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor, uint64_t ceiling);
 
 /* Take rights (bits of W, U) away and add NX, from *cursor on: one run of one leaf table. */
-MUST_CHECK status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove,
-					uint64_t add);
+MUST_CHECK status_t tables_protect_step(
+	struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove, uint64_t add);
 
 /* Frames that one of these steps takes at most. */
 #define STEP_FRAMES PATH_FRAMES

@@ -1,5 +1,6 @@
 /*
- * The pager's own memory on the host (servers/pager/heap.h): windows of memory that is there already.
+ * The pager's own memory on the host (servers/pager/heap.h): windows of memory that is there
+ * already.
  *
  * In a file of its own because <sys/mman.h> has other meanings for MAP_ names.
  *
@@ -50,7 +51,7 @@ void machine_clear_heap(void)
 		if (windows[i])
 			munmap(windows[i], WINDOW_BYTES);
 		windows[i] = mmap(0, WINDOW_BYTES, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (windows[i] == MAP_FAILED)
 			abort();
 	}

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL 1 /* the root pool */
+#define POOL	    1 /* the root pool */
 #define CACHE_SLOTS 16384u
 
 /* ---- mmu.h ---- */
@@ -46,7 +46,8 @@ static uint64_t next_token;
 
 static void fail(const char *what, uint64_t a, uint64_t b)
 {
-	printf("FAIL machine: %s (0x%llx, 0x%llx)\n", what, (unsigned long long)a, (unsigned long long)b);
+	printf("FAIL machine: %s (0x%llx, 0x%llx)\n", what, (unsigned long long)a,
+		(unsigned long long)b);
 	fflush(stdout);
 	abort();
 }
@@ -254,7 +255,8 @@ void machine_start(uint32_t frames)
 		.levels = LAYOUT_LEVELS,
 		.reserve_frames = 32,
 		.range_count = 2,
-		.ranges = {{SIM_FIRST_FREE, 100}, {SIM_FIRST_FREE + 100, frames - SIM_FIRST_FREE - 101}},
+		.ranges = { { SIM_FIRST_FREE, 100 },
+			{ SIM_FIRST_FREE + 100, frames - SIM_FIRST_FREE - 101 } },
 	};
 	status = pager_start(&boot);
 	if (status != ST_OK)
@@ -270,8 +272,8 @@ static status_t run_reply(const struct message *message, struct space *scope)
 {
 	uint32_t count = TAG_OPS(message->tag);
 	struct op in_registers[2] = {
-		{message->w[0], message->w[1], message->w[2]},
-		{message->w[3], message->w[4], message->w[5]},
+		{ message->w[0], message->w[1], message->w[2] },
+		{ message->w[3], message->w[4], message->w[5] },
 	};
 	struct op ops[OP_MAX_IN_PAGE];
 
@@ -344,13 +346,13 @@ const struct machine_answer *machine_call(const struct machine_request *request)
 }
 
 /* See the header. */
-const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-					    uint64_t w4, uint64_t w5)
+const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_t w1, uint64_t w2,
+	uint64_t w3, uint64_t w4, uint64_t w5)
 {
 	const struct machine_request request = {
 		.badge = BADGE_SYSTEM | 1,
 		.label = label,
-		.w = {w0, w1, w2, w3, w4, w5},
+		.w = { w0, w1, w2, w3, w4, w5 },
 	};
 	const struct machine_answer *answer = machine_call(&request);
 
@@ -360,10 +362,12 @@ const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_
 }
 
 /* See the header. */
-const struct machine_answer *machine_program(uint64_t space, uint32_t label, uint64_t w0, uint64_t w1,
-					     uint64_t w2, uint64_t w3, uint64_t w4)
+const struct machine_answer *machine_program(uint64_t space, uint32_t label, uint64_t w0,
+	uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4)
 {
-	const struct machine_request request = {.badge = space, .label = label, .w = {w0, w1, w2, w3, w4}};
+	const struct machine_request request = {
+		.badge = space, .label = label, .w = { w0, w1, w2, w3, w4 }
+	};
 
 	return machine_call(&request);
 }
@@ -379,9 +383,10 @@ static bool translation_allows(const struct translation *found, uint32_t access)
 	return true;
 }
 
-static void slot_set(struct translation *slot, pfn_t top, uint64_t page, pfn_t frame, uint64_t rights)
+static void slot_set(
+	struct translation *slot, pfn_t top, uint64_t page, pfn_t frame, uint64_t rights)
 {
-	*slot = (struct translation){.top = top, .page = page, .frame = frame, .rights = rights};
+	*slot = (struct translation){ .top = top, .page = page, .frame = frame, .rights = rights };
 }
 
 /* The walk from a leaf table that the processor remembers, or from the top. */
@@ -413,8 +418,9 @@ static uint8_t *walk(pfn_t top, uint64_t address, uint32_t access, uint32_t *err
 	return byte;
 }
 
-/* A word through the cache, or by a walk that fills it; NULL and the error code if refused.  A fault drops
-   what the processor remembers of this address, also of the tables above it, and nothing else. */
+/* A word through the cache, or by a walk that fills it; NULL and the error code if refused.  A
+   fault drops what the processor remembers of this address, also of the tables above it, and
+   nothing else. */
 static uint64_t *translate(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
 {
 	uint64_t page = (address >> 12) + 1, rights = PTE_NX;

@@ -2,10 +2,10 @@
  * A machine for the pager's core on the host: the kernel's table code over simulated RAM (sim/),
  * threads that access memory, and a processor that forgets no translation by itself.
  *
- * Accesses go through a model of the processor's caches of translations and of leaf tables: an entry stays
- * until it is flushed (or its page faults), however long that takes.  So a flush that the pager leaves out is seen as a
- * wrong value.  Faults and requests reach the pager as messages, and its replies are carried out as the
- * kernel would, operations first.
+ * Accesses go through a model of the processor's caches of translations and of leaf tables: an
+ * entry stays until it is flushed (or its page faults), however long that takes.  So a flush that
+ * the pager leaves out is seen as a wrong value.  Faults and requests reach the pager as
+ * messages, and its replies are carried out as the kernel would, operations first.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -44,15 +44,16 @@ struct machine_answer {
 const struct machine_answer *machine_call(const struct machine_request *request);
 
 /* A system server's request without payload. */
-const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_t w1, uint64_t w2, uint64_t w3,
-					    uint64_t w4, uint64_t w5);
+const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_t w1, uint64_t w2,
+	uint64_t w3, uint64_t w4, uint64_t w5);
 /* A program's. */
-const struct machine_answer *machine_program(uint64_t space, uint32_t label, uint64_t w0, uint64_t w1,
-					     uint64_t w2, uint64_t w3, uint64_t w4);
+const struct machine_answer *machine_program(uint64_t space, uint32_t label, uint64_t w0,
+	uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4);
 
 /*
- * One access by the thread of a space: access 0, FAULT_WRITE or FAULT_FETCH.  A write puts *word there, a
- * read gets it.  Returns REASON_NONE or why it was refused.  MACHINE_KILLED: the space was chosen as a victim.
+ * One access by the thread of a space: access 0, FAULT_WRITE or FAULT_FETCH.  A write puts *word
+ * there, a read gets it.  Returns REASON_NONE or why it was refused.  MACHINE_KILLED: the space
+ * was chosen as a victim.
  */
 #define MACHINE_KILLED 1000u
 uint32_t machine_access(uint64_t space, uint64_t address, uint32_t access, uint64_t *word);
@@ -64,10 +65,12 @@ extern uint32_t machine_operations;
 /* PAGER_NOTIFY_VICTIM was signalled so often. */
 extern uint64_t machine_notifications;
 
-/* The leaf entry that an access would find now, 0 if there is none; rights ANDed over the levels. */
+/* The leaf entry that an access would find now, 0 if there is none; rights ANDed over the
+   levels. */
 uint64_t machine_entry(uint64_t space, uint64_t address);
 
-/* All rules of the kernel's frame table and of the pager; ends the program with a report if one is violated. */
+/* All rules of the kernel's frame table and of the pager; ends the program with a report if
+   one is violated. */
 void machine_check(void);
 
 /* Let all jobs end. */

@@ -1,14 +1,14 @@
 /*
  * The pager's core against a reference model, over random histories.
  *
- * The model of a process is a table page -> {rights, value}; fork copies the table.  Private pages keep
- * their value in the table, shared ones in an array that all sharers name.  Every step is one
- * request or access, of any process, followed by all checks of kernel and pager; accesses go through a
- * translation cache that forgets nothing by itself (pager_machine.h).
+ * The model of a process is a table page -> {rights, value}; fork copies the table.  Private
+ * pages keep their value in the table, shared ones in an array that all sharers name.  Every step
+ * is one request or access, of any process, followed by all checks of kernel and pager; accesses
+ * go through a translation cache that forgets nothing by itself (pager_machine.h).
  *
- * Pages lie in windows around the borders of tables of every level, in the heap and below a stack.
- * Variants: plenty of memory; allocations refused at random points; so little memory that processes are
- * killed; kernel counters that refuse.
+ * Pages lie in windows around the borders of tables of every level, in the heap and below a
+ * stack. Variants: plenty of memory; allocations refused at random points; so little memory that
+ * processes are killed; kernel counters that refuse.
  *
  *	pager_property [seed [steps]]     one history of each variant; without arguments a fixed set
  *
@@ -22,39 +22,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROCESSES 10
-#define WINDOWS 6
-#define WINDOW_PAGES 24
-#define PAGES (WINDOWS * WINDOW_PAGES)
-#define HEAP_WINDOW 4
-#define STACK_WINDOW 5
+#define PROCESSES      10
+#define WINDOWS	       6
+#define WINDOW_PAGES   24
+#define PAGES	       (WINDOWS * WINDOW_PAGES)
+#define HEAP_WINDOW    4
+#define STACK_WINDOW   5
 #define SHARED_OBJECTS 64
-#define FILE_PAGES 20
-#define RW (MAP_READ | MAP_WRITE)
+#define FILE_PAGES     20
+#define RW	       (MAP_READ | MAP_WRITE)
 
 extern uint32_t frame_refs_limit;
 
 /* The middle of each: an L1 border, an L2 border, a slot border, inside, the heap, the stack. */
 static const uint64_t window_start[WINDOWS] = {
-	0x40200000ull - 12 * 4096,     0x80000000ull - 12 * 4096,
-	0x8000000000ull - 12 * 4096,   0x10000000000ull,
-	0x600000ull,                   LAYOUT_STACK_TOP - 24 * 4096,
+	0x40200000ull - 12 * 4096,
+	0x80000000ull - 12 * 4096,
+	0x8000000000ull - 12 * 4096,
+	0x10000000000ull,
+	0x600000ull,
+	LAYOUT_STACK_TOP - 24 * 4096,
 };
 
 enum backing { NOTHING, PRIVATE, SHARED };
 
 struct model_page {
 	uint8_t backing;
-	uint8_t rights;     /* MAP_READ | WRITE | EXEC */
-	uint16_t object;    /* SHARED: which */
+	uint8_t rights;	 /* MAP_READ | WRITE | EXEC */
+	uint16_t object; /* SHARED: which */
 	uint16_t object_page;
-	uint64_t value;     /* PRIVATE */
+	uint64_t value; /* PRIVATE */
 };
 
 struct process {
 	uint64_t id, badge; /* id 0: none */
-	uint64_t brk;       /* pages of the heap */
-	uint32_t stack;     /* first page of the stack that is mapped; WINDOW_PAGES: no stack */
+	uint64_t brk;	    /* pages of the heap */
+	uint32_t stack;	    /* first page of the stack that is mapped; WINDOW_PAGES: no stack */
 	struct model_page pages[PAGES];
 };
 
@@ -70,8 +73,9 @@ static uint64_t refused_requests, refused_accesses, killed;
 
 static _Noreturn void fail(const char *what, uint64_t a, uint64_t b)
 {
-	printf("FAIL %s: seed %llu step %llu: %s (0x%llx, 0x%llx)\n", variant, (unsigned long long)seed,
-	       (unsigned long long)step, what, (unsigned long long)a, (unsigned long long)b);
+	printf("FAIL %s: seed %llu step %llu: %s (0x%llx, 0x%llx)\n", variant,
+		(unsigned long long)seed, (unsigned long long)step, what, (unsigned long long)a,
+		(unsigned long long)b);
 	fflush(stdout);
 	abort();
 }
@@ -93,7 +97,8 @@ static uint64_t page_address(uint32_t page)
 
 static uint64_t *model_value(struct model_page *page)
 {
-	return page->backing == SHARED ? &shared_values[page->object][page->object_page] : &page->value;
+	return page->backing == SHARED ? &shared_values[page->object][page->object_page]
+				       : &page->value;
 }
 
 /* The reason that this access must get. */
@@ -111,7 +116,8 @@ static bool shared_is_used(uint32_t object)
 {
 	for (uint32_t i = 0; i < PROCESSES; i++)
 		for (uint32_t page = 0; processes[i].id != 0 && page < PAGES; page++)
-			if (processes[i].pages[page].backing == SHARED && processes[i].pages[page].object == object)
+			if (processes[i].pages[page].backing == SHARED &&
+				processes[i].pages[page].object == object)
 				return true;
 	return false;
 }
@@ -137,7 +143,7 @@ static bool succeeded(const struct machine_answer *answer, const char *what)
 	if (answer->status == ST_OK)
 		return true;
 	if (!may_refuse || (answer->status != ST_NO_MEMORY && answer->status != ST_LIMIT &&
-			    answer->status != ST_NOT_FOUND))
+				   answer->status != ST_NOT_FOUND))
 		fail(what, answer->status, 0);
 	refused_requests++;
 	return false;
@@ -147,7 +153,8 @@ static bool succeeded(const struct machine_answer *answer, const char *what)
 static void bury_victims(void)
 {
 	for (;;) {
-		const struct machine_answer *answer = machine_system(PAGER_VICTIM, 0, 0, 0, 0, 0, 0);
+		const struct machine_answer *answer =
+			machine_system(PAGER_VICTIM, 0, 0, 0, 0, 0, 0);
 		uint32_t i;
 
 		if (answer->status == ST_NOT_FOUND)
@@ -157,7 +164,8 @@ static void bury_victims(void)
 				break;
 		if (i == PROCESSES || !may_refuse)
 			fail("a victim that should not be", answer->w[0], i);
-		if (machine_system(PAGER_SPACE_DESTROY, processes[i].id, 0, 0, 0, 0, 0)->status != ST_OK)
+		if (machine_system(PAGER_SPACE_DESTROY, processes[i].id, 0, 0, 0, 0, 0)->status !=
+			ST_OK)
 			fail("a victim cannot be destroyed", i, 0);
 		processes[i].id = 0;
 		killed++;
@@ -166,14 +174,17 @@ static void bury_victims(void)
 
 /* ---- accesses ---- */
 
-static _Noreturn void fail_page(const char *what, struct process *process, uint32_t page, uint64_t word)
+static _Noreturn void fail_page(
+	const char *what, struct process *process, uint32_t page, uint64_t word)
 {
 	const struct model_page *model = &process->pages[page];
 
-	printf("process %llu (space 0x%llx) page %u at 0x%llx: backing %u rights %u object %u page %u value 0x%llx\n",
-	       (unsigned long long)(process - processes), (unsigned long long)process->id, page,
-	       (unsigned long long)page_address(page), model->backing, model->rights, model->object,
-	       model->object_page, (unsigned long long)*model_value(&process->pages[page]));
+	printf("process %llu (space 0x%llx) page %u at 0x%llx: backing %u rights %u object %u page "
+	       "%u value 0x%llx\n",
+		(unsigned long long)(process - processes), (unsigned long long)process->id, page,
+		(unsigned long long)page_address(page), model->backing, model->rights,
+		model->object, model->object_page,
+		(unsigned long long)*model_value(&process->pages[page]));
 	fail(what, page, word);
 }
 
@@ -184,7 +195,8 @@ static void compare(struct process *process, uint32_t page, uint32_t access)
 	uint32_t reason = machine_access(process->id, page_address(page), access, &word);
 
 	if (reason != expected) {
-		bool in_stack_window = page / WINDOW_PAGES == STACK_WINDOW && expected == REASON_NO_REGION;
+		bool in_stack_window =
+			page / WINDOW_PAGES == STACK_WINDOW && expected == REASON_NO_REGION;
 
 		if (in_stack_window && process->stack < WINDOW_PAGES)
 			fail("the model lost a stack page", page, reason);
@@ -202,22 +214,24 @@ static void compare(struct process *process, uint32_t page, uint32_t access)
 		fail_page("a page has another value", process, page, word);
 }
 
-/* The stack grows by the access itself: in the model, down to the page (the pager may go further). */
+/* The stack grows by the access itself: in the model, down to the page (the pager may go
+   further). */
 static void model_grow_stack(struct process *process, uint32_t page)
 {
 	uint32_t index = page % WINDOW_PAGES;
 
-	if (page / WINDOW_PAGES != STACK_WINDOW || process->stack >= WINDOW_PAGES || index >= process->stack)
+	if (page / WINDOW_PAGES != STACK_WINDOW || process->stack >= WINDOW_PAGES ||
+		index >= process->stack)
 		return;
 	/* 64 KiB at a time, from an aligned address on: window and steps have one origin. */
 	uint64_t start = page_address(page) & ~0xffffull;
-	uint32_t first = start <= window_start[STACK_WINDOW] ?
-				 0 :
-				 (uint32_t)((start - window_start[STACK_WINDOW]) / 4096);
+	uint32_t first = start <= window_start[STACK_WINDOW]
+				 ? 0
+				 : (uint32_t)((start - window_start[STACK_WINDOW]) / 4096);
 
 	for (uint32_t i = first; i < process->stack; i++)
 		process->pages[STACK_WINDOW * WINDOW_PAGES + i] =
-			(struct model_page){.backing = PRIVATE, .rights = RW};
+			(struct model_page){ .backing = PRIVATE, .rights = RW };
 	process->stack = first;
 }
 
@@ -233,7 +247,8 @@ static struct process *any_process(void)
 
 static void step_access(struct process *process)
 {
-	static const uint32_t accesses[] = {0, FAULT_WRITE, FAULT_WRITE, 0, FAULT_WRITE, FAULT_FETCH};
+	static const uint32_t accesses[] = { 0, FAULT_WRITE, FAULT_WRITE, 0, FAULT_WRITE,
+		FAULT_FETCH };
 	uint32_t page = chance(PAGES), access = accesses[chance(6)];
 
 	for (uint32_t tries = 0; process->pages[page].backing == NOTHING && tries < 20; tries++)
@@ -254,9 +269,11 @@ static void step_access(struct process *process)
 
 			if (reason == MACHINE_KILLED)
 				return;
-			answer = machine_program(process->id, PAGER_MAPS, 0, page_address(page), 0, 0, 0);
+			answer = machine_program(
+				process->id, PAGER_MAPS, 0, page_address(page), 0, 0, 0);
 			if (answer->w[0] != 0 &&
-			    ((const struct pager_region *)(const void *)answer->payload)->start <= page_address(page))
+				((const struct pager_region *)(const void *)answer->payload)
+						->start <= page_address(page))
 				model_grow_stack(process, page);
 		} else {
 			fail("a stack does not grow", page, reason);
@@ -279,7 +296,8 @@ static void choose_run(uint32_t windows, uint32_t *first, uint32_t *count)
 
 static uint32_t choose_rights(void)
 {
-	static const uint32_t rights[] = {RW, RW, RW, MAP_READ, MAP_READ | MAP_EXEC, 0, MAP_WRITE};
+	static const uint32_t rights[] = { RW, RW, RW, MAP_READ, MAP_READ | MAP_EXEC, 0,
+		MAP_WRITE };
 
 	return rights[chance(7)];
 }
@@ -302,8 +320,8 @@ static void step_map(struct process *process)
 		flags |= MAP_SHARED;
 	if (chance(6) == 0)
 		flags |= MAP_POPULATE;
-	const struct machine_answer *answer = machine_program(process->id, PAGER_MMAP, page_address(first),
-							      count * 4096ull, flags, object, offset);
+	const struct machine_answer *answer = machine_program(process->id, PAGER_MMAP,
+		page_address(first), count * 4096ull, flags, object, offset);
 
 	if (!succeeded(answer, "mmap"))
 		return;
@@ -327,8 +345,9 @@ static void step_unmap(struct process *process)
 	uint32_t first, count;
 
 	choose_run(4, &first, &count);
-	if (!succeeded(machine_program(process->id, PAGER_MUNMAP, page_address(first), count * 4096ull, 0, 0, 0),
-		       "munmap"))
+	if (!succeeded(machine_program(process->id, PAGER_MUNMAP, page_address(first),
+			       count * 4096ull, 0, 0, 0),
+		    "munmap"))
 		return;
 	for (uint32_t i = 0; i < count; i++)
 		process->pages[first + i].backing = NOTHING;
@@ -343,7 +362,8 @@ static void step_protect(struct process *process)
 	choose_run(4, &first, &count);
 	for (uint32_t i = 0; i < count; i++)
 		is_covered &= process->pages[first + i].backing != NOTHING;
-	answer = machine_program(process->id, PAGER_MPROTECT, page_address(first), count * 4096ull, rights, 0, 0);
+	answer = machine_program(
+		process->id, PAGER_MPROTECT, page_address(first), count * 4096ull, rights, 0, 0);
 	if (!is_covered) {
 		if (answer->status != ST_NOT_FOUND)
 			fail("mprotect of a hole", answer->status, 0);
@@ -359,7 +379,8 @@ static void step_break(struct process *process)
 {
 	uint32_t pages = chance(WINDOW_PAGES + 1);
 	uint64_t wanted = window_start[HEAP_WINDOW] + pages * 4096ull;
-	const struct machine_answer *answer = machine_program(process->id, PAGER_BRK, wanted, 0, 0, 0, 0);
+	const struct machine_answer *answer =
+		machine_program(process->id, PAGER_BRK, wanted, 0, 0, 0, 0);
 
 	if (!succeeded(answer, "brk"))
 		return;
@@ -369,7 +390,7 @@ static void step_break(struct process *process)
 		if (i >= pages)
 			page->backing = NOTHING;
 		else if (i >= process->brk)
-			*page = (struct model_page){.backing = PRIVATE, .rights = RW};
+			*page = (struct model_page){ .backing = PRIVATE, .rights = RW };
 	}
 	process->brk = pages;
 }
@@ -392,15 +413,18 @@ static void step_create(void)
 	answer = machine_system(PAGER_SPACE_CREATE, ++next_badge, CLASS_PROGRAM, 0, 0, 0, 0);
 	if (!succeeded(answer, "create"))
 		return;
-	*process = (struct process){.id = answer->w[0], .badge = next_badge, .stack = WINDOW_PAGES};
-	if (!succeeded(machine_system(PAGER_SPACE_HEAP, process->id, window_start[HEAP_WINDOW], 0, 0, 0, 0), "heap"))
+	*process =
+		(struct process){ .id = answer->w[0], .badge = next_badge, .stack = WINDOW_PAGES };
+	if (!succeeded(machine_system(PAGER_SPACE_HEAP, process->id, window_start[HEAP_WINDOW], 0,
+			       0, 0, 0),
+		    "heap"))
 		return;
 	answer = machine_program(process->id, PAGER_MMAP, LAYOUT_STACK_TOP - 4096, 4096,
-				 RW | MAP_STACK | MAP_FIXED_AT, 0, 0);
+		RW | MAP_STACK | MAP_FIXED_AT, 0, 0);
 	if (!succeeded(answer, "stack"))
 		return;
 	process->stack = WINDOW_PAGES - 1;
-	process->pages[PAGES - 1] = (struct model_page){.backing = PRIVATE, .rights = RW};
+	process->pages[PAGES - 1] = (struct model_page){ .backing = PRIVATE, .rights = RW };
 }
 
 static void step_fork(struct process *parent)
@@ -434,7 +458,7 @@ static void step_from_outside(struct process *process)
 	struct machine_request request = {
 		.badge = BADGE_SYSTEM,
 		.label = is_write ? PAGER_SPACE_WRITE : PAGER_SPACE_READ,
-		.w = {process->id, page_address(page), 8},
+		.w = { process->id, page_address(page), 8 },
 		.payload = &word,
 		.bytes = is_write ? 8 : 0,
 	};
@@ -501,7 +525,8 @@ static void compare_all(void)
 		for (uint32_t page = 0; page < PAGES; page++) {
 			if (processes[i].id == 0)
 				break;
-			if (page / WINDOW_PAGES != STACK_WINDOW || processes[i].pages[page].backing != NOTHING)
+			if (page / WINDOW_PAGES != STACK_WINDOW ||
+				processes[i].pages[page].backing != NOTHING)
 				compare(&processes[i], page, 0);
 			bury_victims();
 		}
@@ -515,7 +540,7 @@ static void make_file(void)
 		struct machine_request request = {
 			.badge = BADGE_SYSTEM,
 			.label = PAGER_OBJECT_WRITE,
-			.w = {file, i * 4096},
+			.w = { file, i * 4096 },
 			.payload = &file_values[i],
 			.bytes = 8,
 		};
@@ -529,7 +554,7 @@ static void make_file(void)
 }
 
 enum variant { PLENTY, REFUSING, SCARCE, LIMITED, VARIANTS };
-static const char *const variant_names[VARIANTS] = {"plenty", "refusing", "scarce", "limited"};
+static const char *const variant_names[VARIANTS] = { "plenty", "refusing", "scarce", "limited" };
 
 static void set_refusals(enum variant which)
 {
@@ -602,16 +627,17 @@ static void history(enum variant which, uint64_t seed_now, uint64_t steps)
 			compare_all();
 	}
 	finish(frames);
-	printf("ok %s seed %llu: %llu steps, %llu faults, %llu requests and %llu accesses refused, %llu killed\n",
-	       variant, (unsigned long long)seed, (unsigned long long)steps, (unsigned long long)machine_faults,
-	       (unsigned long long)refused_requests, (unsigned long long)refused_accesses,
-	       (unsigned long long)killed);
+	printf("ok %s seed %llu: %llu steps, %llu faults, %llu requests and %llu accesses refused, "
+	       "%llu killed\n",
+		variant, (unsigned long long)seed, (unsigned long long)steps,
+		(unsigned long long)machine_faults, (unsigned long long)refused_requests,
+		(unsigned long long)refused_accesses, (unsigned long long)killed);
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t first = argc > 1 ? strtoull(argv[1], 0, 0) : 1, count = argc > 1 ? 1 : 3;
-	uint64_t steps = argc > 2 ? strtoull(argv[2], 0, 0) : 1500;
+	uint64_t steps = argc > 2 ? strtoull(argv[2], 0, 0) : 1000;
 
 	for (uint64_t i = 0; i < count; i++)
 		for (uint32_t which = 0; which < VARIANTS; which++)

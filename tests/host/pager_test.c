@@ -1,8 +1,8 @@
 /*
  * Unit tests of the pager's core: faults, fork, copy-on-write, regions, objects, jobs, shortage.
  *
- * Each test starts with a machine of 4,096 frames and a pager without spaces, and ends with all spaces
- * destroyed, all jobs done, every rule checked and every frame back.
+ * Each test starts with a machine of 4,096 frames and a pager without spaces, and ends with all
+ * spaces destroyed, all jobs done, every rule checked and every frame back.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -17,9 +17,9 @@
 extern uint32_t frame_refs_limit; /* of the kernel */
 
 #define FRAMES 4096
-#define BASE 0x10000000ull
-#define RW (MAP_READ | MAP_WRITE)
-#define MEBI 0x100000ull
+#define BASE   0x10000000ull
+#define RW     (MAP_READ | MAP_WRITE)
+#define MEBI   0x100000ull
 
 static uint64_t spaces[4200];
 static uint32_t spaces_count;
@@ -66,7 +66,8 @@ static status_t destroy(uint64_t space)
 /* Map at exactly this address. */
 static status_t map_at(uint64_t space, uint64_t address, uint64_t bytes, uint64_t flags)
 {
-	return machine_program(space, PAGER_MMAP, address, bytes, flags | MAP_NO_REPLACE, 0, 0)->status;
+	return machine_program(space, PAGER_MMAP, address, bytes, flags | MAP_NO_REPLACE, 0, 0)
+		->status;
 }
 
 static status_t unmap(uint64_t space, uint64_t address, uint64_t bytes)
@@ -112,7 +113,7 @@ static uint64_t make_file(uint64_t bytes)
 		struct machine_request request = {
 			.badge = BADGE_SYSTEM,
 			.label = PAGER_OBJECT_WRITE,
-			.w = {object, offset},
+			.w = { object, offset },
 			.payload = content,
 			.bytes = part,
 		};
@@ -124,10 +125,12 @@ static uint64_t make_file(uint64_t bytes)
 	return object;
 }
 
-static status_t map_file(uint64_t space, uint64_t address, uint64_t bytes, uint64_t flags, uint64_t object,
-			 uint64_t offset)
+static status_t map_file(uint64_t space, uint64_t address, uint64_t bytes, uint64_t flags,
+	uint64_t object, uint64_t offset)
 {
-	return machine_program(space, PAGER_MMAP, address, bytes, flags | MAP_NO_REPLACE, object, offset)->status;
+	return machine_program(
+		space, PAGER_MMAP, address, bytes, flags | MAP_NO_REPLACE, object, offset)
+		->status;
 }
 
 static void before(void)
@@ -225,7 +228,7 @@ static void test_reserved_bit_is_malformed(void)
 	struct message message = {
 		.tag = LABEL_FAULT | TAG_KERNEL,
 		.badge = a,
-		.w = {BASE, FAULT_RESERVED | FAULT_PRESENT},
+		.w = { BASE, FAULT_RESERVED | FAULT_PRESENT },
 	};
 
 	CHECK_EQUAL(serve_message(&message), REPLY_PLAIN);
@@ -235,7 +238,7 @@ static void test_reserved_bit_is_malformed(void)
 
 static void test_fault_of_unknown_space_is_refused(void)
 {
-	struct message message = {.tag = LABEL_FAULT | TAG_KERNEL, .badge = 0x12345};
+	struct message message = { .tag = LABEL_FAULT | TAG_KERNEL, .badge = 0x12345 };
 
 	CHECK_EQUAL(serve_message(&message), REPLY_PLAIN);
 	CHECK_EQUAL(TAG_LABEL(message.tag), FAULT_REFUSE);
@@ -423,7 +426,8 @@ static void test_fork_costs_the_same_for_any_size(void)
 	CHECK_EQUAL(map_at(small, BASE, 0x1000, RW), ST_OK);
 	CHECK_EQUAL(write_word(small, BASE, 1), REASON_NONE);
 	for (uint64_t i = 0; i < 300; i++) {
-		CHECK_EQUAL(map_at(large, BASE + i * 0x3000, 0x2000, i % 2 ? RW : MAP_READ | RW), ST_OK);
+		CHECK_EQUAL(map_at(large, BASE + i * 0x3000, 0x2000, i % 2 ? RW : MAP_READ | RW),
+			ST_OK);
 		CHECK_EQUAL(write_word(large, BASE + i * 0x3000, i), REASON_NONE);
 	}
 	(void)fork_of(small);
@@ -598,7 +602,9 @@ static void test_fixed_mapping_replaces_pages(void)
 	for (uint64_t i = 0; i < 3; i++)
 		CHECK_EQUAL(write_word(a, BASE + i * 4096, i + 1), REASON_NONE);
 	CHECK_EQUAL(map_at(a, BASE + 0x1000, 0x1000, RW), ST_EXISTS);
-	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE + 0x1000, 0x1000, RW | MAP_FIXED_AT, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE + 0x1000, 0x1000, RW | MAP_FIXED_AT, 0, 0)
+			    ->status,
+		ST_OK);
 	CHECK_EQUAL(read_word(a, BASE), 1);
 	CHECK_EQUAL(read_word(a, BASE + 0x1000), 0);
 	CHECK_EQUAL(read_word(a, BASE + 0x2000), 3);
@@ -612,7 +618,9 @@ static void test_fixed_mapping_that_merges_keeps_its_neighbours(void)
 	for (uint64_t i = 0; i < 3; i++)
 		CHECK_EQUAL(write_word(a, BASE + i * 4096, i + 1), REASON_NONE);
 	CHECK_EQUAL(protect(a, BASE + 0x1000, 0x1000, MAP_READ), ST_OK);
-	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE + 0x1000, 0x1000, RW | MAP_FIXED_AT, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE + 0x1000, 0x1000, RW | MAP_FIXED_AT, 0, 0)
+			    ->status,
+		ST_OK);
 	CHECK_EQUAL(read_word(a, BASE), 1);
 	CHECK_EQUAL(read_word(a, BASE + 0x1000), 0);
 	CHECK_EQUAL(read_word(a, BASE + 0x2000), 3);
@@ -694,8 +702,10 @@ static void test_stack_grows_to_its_limit(void)
 	CHECK_EQUAL(map_at(a, STACK_TOP - 0x4000, 0x4000, RW | MAP_STACK), ST_OK);
 	CHECK_EQUAL(write_word(a, STACK_TOP - 0x5008, 1), REASON_NONE);
 	CHECK_EQUAL(write_word(a, STACK_TOP - LAYOUT_STACK_LIMIT, 1), REASON_NONE);
-	CHECK_EQUAL(machine_access(a, STACK_TOP - LAYOUT_STACK_LIMIT - 8, FAULT_WRITE, &word), REASON_STACK_LIMIT);
-	CHECK_EQUAL(read_reason(a, STACK_TOP - LAYOUT_STACK_LIMIT - LAYOUT_STACK_GAP - 8), REASON_NO_REGION);
+	CHECK_EQUAL(machine_access(a, STACK_TOP - LAYOUT_STACK_LIMIT - 8, FAULT_WRITE, &word),
+		REASON_STACK_LIMIT);
+	CHECK_EQUAL(read_reason(a, STACK_TOP - LAYOUT_STACK_LIMIT - LAYOUT_STACK_GAP - 8),
+		REASON_NO_REGION);
 	CHECK_EQUAL(stats().committed, LAYOUT_STACK_LIMIT / 4096);
 }
 
@@ -715,7 +725,8 @@ static void test_stack_of_full_length_has_its_limit(void)
 {
 	uint64_t a = create();
 
-	CHECK_EQUAL(map_at(a, STACK_TOP - LAYOUT_STACK_LIMIT, LAYOUT_STACK_LIMIT, RW | MAP_STACK), ST_OK);
+	CHECK_EQUAL(map_at(a, STACK_TOP - LAYOUT_STACK_LIMIT, LAYOUT_STACK_LIMIT, RW | MAP_STACK),
+		ST_OK);
 	CHECK_EQUAL(write_word(a, STACK_TOP - LAYOUT_STACK_LIMIT, 1), REASON_NONE);
 	CHECK_EQUAL(read_reason(a, STACK_TOP - LAYOUT_STACK_LIMIT - 8), REASON_STACK_LIMIT);
 }
@@ -739,7 +750,8 @@ static void test_describe_tells_the_reason(void)
 	struct pager_region region;
 
 	CHECK_EQUAL(map_at(a, STACK_TOP - 0x4000, 0x4000, RW | MAP_STACK), ST_OK);
-	answer = machine_system(PAGER_SPACE_DESCRIBE, a, STACK_TOP - LAYOUT_STACK_LIMIT - 1, 0, 0, 0, 0);
+	answer = machine_system(
+		PAGER_SPACE_DESCRIBE, a, STACK_TOP - LAYOUT_STACK_LIMIT - 1, 0, 0, 0, 0);
 	CHECK_EQUAL(answer->w[0], REASON_STACK_LIMIT);
 	answer = machine_system(PAGER_SPACE_DESCRIBE, a, STACK_TOP - 1, 0, 0, 0, 0);
 	CHECK_EQUAL(answer->w[0], REASON_NONE);
@@ -747,7 +759,8 @@ static void test_describe_tells_the_reason(void)
 	CHECK_EQUAL(region.start, STACK_TOP - 0x4000);
 	CHECK(strcmp(region.name, "stack") == 0);
 	CHECK_EQUAL(machine_system(PAGER_SPACE_DESCRIBE, a, 5, 0, 0, 0, 0)->w[0], REASON_NULL);
-	CHECK_EQUAL(machine_system(PAGER_SPACE_DESCRIBE, a, BASE, 0, 0, 0, 0)->w[0], REASON_NO_REGION);
+	CHECK_EQUAL(
+		machine_system(PAGER_SPACE_DESCRIBE, a, BASE, 0, 0, 0, 0)->w[0], REASON_NO_REGION);
 }
 
 /* ---- objects ---- */
@@ -824,7 +837,8 @@ static void test_file_window_respects_offset_and_region(void)
 
 static void test_file_holes_read_as_zeros(void)
 {
-	uint64_t a = create(), file = machine_system(PAGER_OBJECT_CREATE, 0x3000, 0, 0, 0, 0, 0)->w[0];
+	uint64_t a = create(),
+		 file = machine_system(PAGER_OBJECT_CREATE, 0x3000, 0, 0, 0, 0, 0)->w[0];
 
 	CHECK_EQUAL(map_file(a, BASE, 0x3000, RW, file, 0), ST_OK);
 	CHECK_EQUAL(read_word(a, BASE), 0);
@@ -835,15 +849,17 @@ static void test_file_holes_read_as_zeros(void)
 
 static void test_large_object_grows_its_tree(void)
 {
-	uint64_t file = machine_system(PAGER_OBJECT_CREATE, 1ull << 36, 0, 0, 0, 0, 0)->w[0], a = create();
-	static const uint64_t offsets[] = {0, 0x201000, 0x40000000, (1ull << 36) - 0x1000, 0x1000};
+	uint64_t file = machine_system(PAGER_OBJECT_CREATE, 1ull << 36, 0, 0, 0, 0, 0)->w[0],
+		 a = create();
+	static const uint64_t offsets[] = { 0, 0x201000, 0x40000000, (1ull << 36) - 0x1000,
+		0x1000 };
 
 	for (uint64_t i = 0; i < 5; i++) {
 		uint64_t word = i + 50;
 		struct machine_request request = {
 			.badge = BADGE_SYSTEM,
 			.label = PAGER_OBJECT_WRITE,
-			.w = {file, offsets[i]},
+			.w = { file, offsets[i] },
 			.payload = &word,
 			.bytes = 8,
 		};
@@ -866,7 +882,8 @@ static void test_programs_may_not_write_files_or_name_foreign_memory(void)
 	CHECK_EQUAL(read_word(a, BASE + 8), 1);
 	CHECK_EQUAL(protect(a, BASE, 0x1000, RW), ST_NO_ACCESS);
 	CHECK_EQUAL(map_at(a, BASE + 0x10000, 0x1000, RW | MAP_SHARED), ST_OK);
-	shared = ((const struct pager_region *)(const void *)machine_program(a, PAGER_MAPS, 0, BASE + 0x10000, 0, 0, 0)
+	shared = ((const struct pager_region *)(const void *)machine_program(
+			  a, PAGER_MAPS, 0, BASE + 0x10000, 0, 0, 0)
 			  ->payload)
 			 ->object;
 	CHECK(shared != 0);
@@ -921,7 +938,8 @@ static void test_destroyed_file_lives_while_mapped(void)
 
 	CHECK_EQUAL(map_file(a, BASE, 0x4000, MAP_READ, file, 0), ST_OK);
 	end_file(file);
-	CHECK_EQUAL(machine_system(PAGER_OBJECT_DESTROY, file, 0, 0, 0, 0, 0)->status, ST_NOT_FOUND);
+	CHECK_EQUAL(
+		machine_system(PAGER_OBJECT_DESTROY, file, 0, 0, 0, 0, 0)->status, ST_NOT_FOUND);
 	CHECK_EQUAL(read_word(a, BASE + 0x3000), 3000);
 	CHECK_EQUAL(unmap(a, BASE, 0x4000), ST_OK);
 	machine_settle();
@@ -937,7 +955,7 @@ static void test_space_write_and_read_cross_pages(void)
 	struct machine_request request = {
 		.badge = BADGE_SYSTEM,
 		.label = PAGER_SPACE_WRITE,
-		.w = {a, BASE + 0xf80},
+		.w = { a, BASE + 0xf80 },
 		.payload = text,
 		.bytes = 4096,
 	};
@@ -953,7 +971,8 @@ static void test_space_write_and_read_cross_pages(void)
 	CHECK(memcmp(answer->payload, text, 4096) == 0);
 	request.w[1] = BASE + 0x1f80;
 	CHECK_EQUAL(machine_call(&request)->status, ST_NOT_FOUND);
-	CHECK_EQUAL(machine_system(PAGER_SPACE_READ, a, BASE, 4097, 0, 0, 0)->status, ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		machine_system(PAGER_SPACE_READ, a, BASE, 4097, 0, 0, 0)->status, ST_BAD_ARGUMENT);
 }
 
 static void test_space_write_obeys_the_region(void)
@@ -962,7 +981,7 @@ static void test_space_write_obeys_the_region(void)
 	struct machine_request request = {
 		.badge = BADGE_SYSTEM,
 		.label = PAGER_SPACE_WRITE,
-		.w = {a, BASE},
+		.w = { a, BASE },
 		.payload = &word,
 		.bytes = 8,
 	};
@@ -984,7 +1003,7 @@ static void test_space_write_over_a_remembered_page_is_seen(void)
 	struct machine_request request = {
 		.badge = BADGE_SYSTEM,
 		.label = PAGER_SPACE_WRITE,
-		.w = {a, BASE},
+		.w = { a, BASE },
 		.payload = &word,
 		.bytes = 8,
 	};
@@ -1011,7 +1030,8 @@ static void test_split_from_outside_forgets_the_old_table(void)
 	CHECK_EQUAL(read_word(b, BASE), 1); /* the processor remembers the table for b */
 	request.w[0] = b;
 	request.w[1] = BASE + 0x2000;
-	CHECK_EQUAL(machine_call(&request)->status, ST_OK); /* b has a table of its own from now on */
+	CHECK_EQUAL(
+		machine_call(&request)->status, ST_OK); /* b has a table of its own from now on */
 	CHECK_EQUAL(write_word(a, BASE + 0x3000, 99), REASON_NONE); /* into the old one */
 	CHECK_EQUAL(read_word(b, BASE + 0x3000), 0);
 }
@@ -1057,7 +1077,7 @@ static void test_ports_templates_and_handles(void)
 	struct machine_request request = {
 		.badge = BADGE_SYSTEM,
 		.label = PAGER_TEMPLATE,
-		.w = {SLOT_PROC, RIGHT_SEND},
+		.w = { SLOT_PROC, RIGHT_SEND },
 		.with_handle = true,
 	};
 
@@ -1099,7 +1119,8 @@ static void test_space_control_requests(void)
 	CHECK_EQUAL(protect(a, BASE + 0x4000, 0x1000, RW), ST_NO_MEMORY);
 	CHECK_EQUAL(protect(a, BASE, 0x1000, MAP_READ), ST_OK);
 	CHECK_EQUAL(protect(a, BASE + 0x4000, 0x1000, RW), ST_OK);
-	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE, 0x3000, RW | MAP_FIXED_AT, 0, 0)->status, ST_NO_MEMORY);
+	CHECK_EQUAL(machine_program(a, PAGER_MMAP, BASE, 0x3000, RW | MAP_FIXED_AT, 0, 0)->status,
+		ST_NO_MEMORY);
 	CHECK_EQUAL(machine_system(PAGER_SPACE_CREATE, 0, 7, 0, 0, 0, 0)->status, ST_BAD_ARGUMENT);
 	CHECK_EQUAL(machine_program(a, PAGER_SPACE_STAT, 0, 0, 0, 0, 0)->bytes, sizeof(stat));
 	CHECK_EQUAL(machine_system(PAGER_TRAP_TEST, 77, 0, 0, 0, 0, 0)->status, ST_BAD_ARGUMENT);
@@ -1155,7 +1176,7 @@ static void test_cancelled_request_is_answered(void)
 	struct message message = {
 		.tag = tag_make(PAGER_MMAP, 0),
 		.badge = a,
-		.w = {BASE, 8 * MEBI, RW | MAP_POPULATE},
+		.w = { BASE, 8 * MEBI, RW | MAP_POPULATE },
 		.token = 0x777,
 	};
 
@@ -1175,7 +1196,7 @@ static void test_space_with_a_job_can_be_destroyed(void)
 	struct message message = {
 		.tag = tag_make(PAGER_MMAP, 0),
 		.badge = a,
-		.w = {BASE, 8 * MEBI, RW | MAP_POPULATE},
+		.w = { BASE, 8 * MEBI, RW | MAP_POPULATE },
 		.token = 0x777,
 	};
 
@@ -1191,7 +1212,7 @@ static void test_fault_in_a_busy_space_waits_for_the_job(void)
 	struct message message = {
 		.tag = tag_make(PAGER_SPACE_MAP, 0),
 		.badge = BADGE_SYSTEM,
-		.w = {a, BASE, 8 * MEBI, RW | MAP_POPULATE | MAP_NO_REPLACE},
+		.w = { a, BASE, 8 * MEBI, RW | MAP_POPULATE | MAP_NO_REPLACE },
 		.token = 0x778,
 	};
 
@@ -1212,7 +1233,7 @@ static void test_every_failing_allocation_of_a_fault_is_survived(void)
 	CHECK_EQUAL(write_word(a, BASE, 1), REASON_NONE);
 	b = fork_of(a);
 	for (uint64_t n = 1; n < 6; n++) {
-		static const uint64_t offsets[] = {0, 0x1000, 0x10000, 0x11000, 0x20000};
+		static const uint64_t offsets[] = { 0, 0x1000, 0x10000, 0x11000, 0x20000 };
 
 		machine_system(PAGER_TRAP_TEST, PAGER_HOOK_FAIL_FRAMES, n, 0, 0, 0, 0);
 		for (uint32_t i = 0; i < 5; i++) {
@@ -1252,7 +1273,8 @@ static void test_hog_is_killed_and_others_go_on(void)
 	CHECK_EQUAL(machine_system(PAGER_SPACE_LIMIT, hog, UINT64_MAX, 0, 0, 0, 0)->status, ST_OK);
 	CHECK_EQUAL(protect(hog, BASE + 64 * MEBI, 15 * MEBI, RW), ST_OK);
 	for (i = 0; i < 30 * 256; i++)
-		if (write_word(hog, BASE + (i < 15 * 256 ? 0 : 49 * MEBI) + i * 4096, i) != REASON_NONE)
+		if (write_word(hog, BASE + (i < 15 * 256 ? 0 : 49 * MEBI) + i * 4096, i) !=
+			REASON_NONE)
 			break;
 	CHECK(i > 3800 && i < FRAMES);
 	CHECK_EQUAL(machine_notifications, 1);
@@ -1287,7 +1309,8 @@ static void test_shared_pages_do_not_save_a_fork_bomb(void)
 	for (uint64_t i = 0; i < 64; i++)
 		CHECK_EQUAL(write_word(a, BASE + i * 4096, i), REASON_NONE);
 	for (; made < 4000; made++) {
-		const struct machine_answer *answer = machine_system(PAGER_SPACE_FORK, a, made, 0, 0, 0, 0);
+		const struct machine_answer *answer =
+			machine_system(PAGER_SPACE_FORK, a, made, 0, 0, 0, 0);
 
 		if (answer->status != ST_OK) {
 			CHECK_EQUAL(answer->status, ST_NO_MEMORY);

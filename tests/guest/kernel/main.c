@@ -1,7 +1,8 @@
 /*
  * kerneltests: runs all tables, prints `N passed, N failed`, ends the machine with status 0 or 1.
  *
- * The kernel's command line may name one test to run: test=NAME.
+ * The kernel's command line may name one test to run: test=NAME.  test=panic makes the kernel panic, for
+ * tests/system/panic_report.sh.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -58,6 +59,8 @@ int main(uint64_t argument)
 		tally.failed++;
 	} else {
 		only = wanted_test(raw_boot->command_line);
+		if (only && strcmp(only, "panic") == 0)
+			(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_PANIC, 42, 0, 0, 0, NULL);
 		for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 			harness_run(tables[i], only, &tally);
 		}
