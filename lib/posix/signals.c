@@ -7,39 +7,14 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "posix.h"
+#include <faultline/protocol/proc.h>
 #include <signal.h>
 
 /* [number on the wire] = the library's; 0: the library has no such signal. */
 static const uint8_t signals[] = {
-	[1] = SIGHUP,
-	[2] = SIGINT,
-	[3] = SIGQUIT,
-	[4] = SIGILL,
-	[5] = SIGTRAP,
-	[6] = SIGABRT,
-	[7] = SIGBUS,
-	[8] = SIGFPE,
-	[9] = SIGKILL,
-	[10] = SIGUSR1,
-	[11] = SIGSEGV,
-	[12] = SIGUSR2,
-	[13] = SIGPIPE,
-	[14] = SIGALRM,
-	[15] = SIGTERM,
-	[17] = SIGCHLD,
-	[18] = SIGCONT,
-	[19] = SIGSTOP,
-	[20] = SIGTSTP,
-	[21] = SIGTTIN,
-	[22] = SIGTTOU,
-	[23] = SIGURG,
-	[24] = SIGXCPU,
-	[25] = SIGXFSZ,
-	[26] = SIGVTALRM,
-	[27] = SIGPROF,
-	[28] = SIGWINCH,
-	[29] = SIGIO,
-	[31] = SIGSYS,
+#define SIGNAL_ROW(name, number) [number] = SIG##name,
+	PROC_SIGNAL_LIST(SIGNAL_ROW)
+#undef SIGNAL_ROW
 };
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 

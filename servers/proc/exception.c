@@ -27,11 +27,11 @@ static uint32_t page_fault_signal(uint64_t reason)
 {
 	switch (reason) {
 	case REASON_PAST_END:
-		return SIGNAL_BUS;
+		return PROC_SIGNAL_BUS;
 	case REASON_NO_MEMORY:
-		return SIGNAL_KILL;
+		return PROC_SIGNAL_KILL;
 	default:
-		return SIGNAL_SEGMENT;
+		return PROC_SIGNAL_SEGV;
 	}
 }
 
@@ -41,39 +41,39 @@ static uint32_t cause_signal(const struct cause *cause)
 	case VECTOR_DIVIDE:
 	case VECTOR_FPU:
 	case VECTOR_SIMD:
-		return SIGNAL_ARITHMETIC;
+		return PROC_SIGNAL_FPE;
 	case VECTOR_DEBUG:
 	case VECTOR_BREAKPOINT:
-		return SIGNAL_TRAP;
+		return PROC_SIGNAL_TRAP;
 	case VECTOR_INVALID_OPCODE:
-		return SIGNAL_ILLEGAL;
+		return PROC_SIGNAL_ILL;
 	case VECTOR_NO_SEGMENT:
 	case VECTOR_STACK:
 	case VECTOR_ALIGNMENT:
-		return SIGNAL_BUS;
+		return PROC_SIGNAL_BUS;
 	case VECTOR_PAGE_FAULT:
 		return page_fault_signal(cause->reason);
 	case VECTOR_FOREIGN_CALL:
-		return SIGNAL_SYSTEM_CALL;
+		return PROC_SIGNAL_SYS;
 	default:
-		return SIGNAL_SEGMENT;
+		return PROC_SIGNAL_SEGV;
 	}
 }
 
 static const char *signal_text(uint32_t signal)
 {
 	switch (signal) {
-	case SIGNAL_ILLEGAL:
+	case PROC_SIGNAL_ILL:
 		return "illegal instruction";
-	case SIGNAL_TRAP:
+	case PROC_SIGNAL_TRAP:
 		return "trap";
-	case SIGNAL_BUS:
+	case PROC_SIGNAL_BUS:
 		return "bus error";
-	case SIGNAL_ARITHMETIC:
+	case PROC_SIGNAL_FPE:
 		return "arithmetic error";
-	case SIGNAL_KILL:
+	case PROC_SIGNAL_KILL:
 		return "killed";
-	case SIGNAL_SEGMENT:
+	case PROC_SIGNAL_SEGV:
 		return "segmentation fault";
 	default:
 		return "bad system call";
@@ -161,6 +161,6 @@ void handle_victims(void)
 			continue;
 		proc_print("%s (process %u): killed: memory is exhausted, and it held the most",
 			process->name, process->pid);
-		process_end(process, PROC_STATUS_SIGNAL(SIGNAL_KILL));
+		process_end(process, PROC_STATUS_SIGNAL(PROC_SIGNAL_KILL));
 	}
 }

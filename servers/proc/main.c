@@ -82,7 +82,7 @@ static enum handled handle_kill(struct message *message, struct process *process
 	struct process *target = process_find(message->w[0]);
 	uint64_t signal = message->w[1];
 
-	if (signal > SIGNAL_MAX)
+	if (signal > PROC_SIGNAL_MAX)
 		return proc_answer(message, ST_BAD_ARGUMENT);
 	if (!target)
 		return proc_answer(message, ST_NOT_FOUND);
@@ -260,7 +260,7 @@ static void handle_notification(uint64_t bits)
 	struct process *process = foreground_get();
 
 	if ((bits & PROC_NOTIFY_INTERRUPT) && process)
-		process_end_tree(process, SIGNAL_INTERRUPT);
+		process_end_tree(process, PROC_SIGNAL_INT);
 	if (bits & PROC_NOTIFY_VICTIM)
 		handle_victims();
 }

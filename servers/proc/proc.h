@@ -20,20 +20,6 @@
 #include <server/request.h>
 #include <stdint.h>
 
-/* Signal numbers of the protocol (the programs' C library translates by name). */
-enum {
-	SIGNAL_INTERRUPT = 2,
-	SIGNAL_ILLEGAL = 4,
-	SIGNAL_TRAP = 5,
-	SIGNAL_BUS = 7,
-	SIGNAL_ARITHMETIC = 8,
-	SIGNAL_KILL = 9,
-	SIGNAL_SEGMENT = 11,
-	SIGNAL_TERMINATE = 15,
-	SIGNAL_SYSTEM_CALL = 31,
-	SIGNAL_MAX = 31
-};
-
 /* Text for the person at the console; a newline is added. */
 void proc_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -23,8 +23,13 @@ expect() {
 	fi
 }
 
+# says WORDS: the guest's output holds that line.
+says() {
+	grep -q "^$1" "$output" || { cat "$output" && echo "no line '$1'" && exit 1; }
+}
+
 expect 0 'echo one'
-grep -q '^one' "$output"
+says one
 expect 7 'exit 7'
 expect 200 'exit 200'
 expect 1 'false'
@@ -33,7 +38,7 @@ true'
 expect 0 ''
 
 echo 'echo the guest speaks' | make --no-print-directory run > "$output" 2> "$output.err"
-grep -q '^the guest speaks' "$output"
+says 'the guest speaks'
 if grep -E '^  (CC|LD|NASM|ARCHIVE) |^make' "$output"; then
 	echo "the build speaks on standard output"
 	exit 1

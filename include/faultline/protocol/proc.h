@@ -29,6 +29,21 @@ enum {
 #define PROC_NOTIFY_VICTIM (1ull << 0)    /* from the pager; = PAGER_NOTIFY_VICTIM */
 #define PROC_NOTIFY_INTERRUPT (1ull << 1) /* from the console: Ctrl-C */
 
+/* Signals by number, in PROC_KILL and in a wait status.  C libraries have numbers of their own and
+   translate by name.  X(name, number) */
+#define PROC_SIGNAL_LIST(X) \
+	X(HUP, 1) X(INT, 2) X(QUIT, 3) X(ILL, 4) X(TRAP, 5) X(ABRT, 6) X(BUS, 7) \
+	X(FPE, 8) X(KILL, 9) X(USR1, 10) X(SEGV, 11) X(USR2, 12) X(PIPE, 13) \
+	X(ALRM, 14) X(TERM, 15) X(CHLD, 17) X(CONT, 18) X(STOP, 19) X(TSTP, 20) \
+	X(TTIN, 21) X(TTOU, 22) X(URG, 23) X(XCPU, 24) X(XFSZ, 25) X(VTALRM, 26) \
+	X(PROF, 27) X(WINCH, 28) X(IO, 29) X(SYS, 31)
+enum {
+#define PROC_SIGNAL_ENUM(name, number) PROC_SIGNAL_##name = (number),
+	PROC_SIGNAL_LIST(PROC_SIGNAL_ENUM)
+#undef PROC_SIGNAL_ENUM
+	PROC_SIGNAL_MAX = 31
+};
+
 /* A wait status as POSIX has it: exit status << 8, or the signal number. */
 #define PROC_STATUS_EXIT(code) (((uint32_t)(code) & 0xffu) << 8)
 #define PROC_STATUS_SIGNAL(sig) ((uint32_t)(sig) & 0x7fu)
