@@ -1,7 +1,8 @@
 /*
  * Bytes and strings for system servers: plain ISO C semantics, general registers only.
  *
- * Copies and fills are string instructions, so that no compiler turns a loop here into a call of
+ * Copies and fills are string instructions, words first (a step costs as much for a byte as for
+ * eight), so that no compiler turns a loop here into a call of
  * the very function it is in.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -14,8 +15,10 @@
 void *memcpy(void *restrict target, const void *restrict source, size_t bytes)
 {
 	void *result = target;
+	size_t words = bytes / 8, rest = bytes % 8;
 
-	__asm__ volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(bytes) : : "memory");
+	__asm__ volatile("rep movsq" : "+D"(target), "+S"(source), "+c"(words) : : "memory");
+	__asm__ volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(rest) : : "memory");
 	return result;
 }
 
@@ -40,8 +43,11 @@ void *memmove(void *target, const void *source, size_t bytes)
 void *memset(void *target, int value, size_t bytes)
 {
 	void *result = target;
+	size_t words = bytes / 8, rest = bytes % 8;
+	uint64_t pattern = (uint8_t)value * 0x0101010101010101ull;
 
-	__asm__ volatile("rep stosb" : "+D"(target), "+c"(bytes) : "a"(value) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(target), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(target), "+c"(rest) : "a"(pattern) : "memory");
 	return result;
 }
 
