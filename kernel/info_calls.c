@@ -79,7 +79,9 @@ static status_t debug_hook(const struct registers *registers)
 		frame_refs_limit = registers->rdx ? (uint32_t)registers->rdx : UINT32_MAX;
 		return ST_OK;
 	case DEBUG_HOOK_PANIC:
-		panic("asked for by a test (%lu)", registers->rdx);
+		if (registers->rdx != DEBUG_PANIC)
+			return ST_BAD_ARGUMENT;
+		panic("asked for by a test");
 	default:
 		return ST_BAD_ARGUMENT;
 	}

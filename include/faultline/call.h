@@ -164,10 +164,11 @@ enum {
 	DEBUG_KERNEL_OK, /* walk everything: OK, or BUSY with rdx = frame, r10 = rule violated */
 	DEBUG_HOOK       /* rsi = hook, rdx = value: see DEBUG_HOOK_* */
 };
+#define DEBUG_PANIC 0x63696e6170ull /* "panic": nobody asks for that by chance */
 enum {
 	DEBUG_HOOK_NO_FLUSH,   /* 1: hinted flushes of FLUSH_* are left out (FORK-4) */
 	DEBUG_HOOK_REFS_LIMIT, /* counters refuse at this value (0: the real limit) */
-	DEBUG_HOOK_PANIC       /* the kernel panics, to show its report */
+	DEBUG_HOOK_PANIC       /* the kernel panics, to show its report; the value must be DEBUG_PANIC */
 };
 
 #endif

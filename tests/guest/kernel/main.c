@@ -60,7 +60,7 @@ int main(uint64_t argument)
 	} else {
 		only = wanted_test(raw_boot->command_line);
 		if (only && strcmp(only, "panic") == 0)
-			(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_PANIC, 42, 0, 0, 0, NULL);
+			(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_PANIC, DEBUG_PANIC, 0, 0, 0, NULL);
 		for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 			harness_run(tables[i], only, &tally);
 		}
