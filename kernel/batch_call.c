@@ -87,6 +87,7 @@ status_t batch_call(struct thread *caller, const struct batch_request *request,
 	counters.operations += progress->index;
 	if (status != ST_OK) {
 		counters.operations_refused++;
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): filled by `rep movsq` */
 		record_add(RECORD_REFUSED, (uint32_t)status, frame_number(caller), progress->index,
 			   ops[progress->index < request->count ? progress->index : 0].head, 0);
 	}

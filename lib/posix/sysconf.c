@@ -23,8 +23,10 @@ long sysconf(int name)
 		return (long)ARGUMENT_BYTES_MAX;
 	case _SC_CLK_TCK:
 		return CLOCKS_PER_SEC;
+#ifdef _SC_NPROCESSORS_ONLN
 	case _SC_NPROCESSORS_ONLN:
 		return 1;
+#endif
 	default:
 		return posix_fail_errno(EINVAL);
 	}

@@ -32,7 +32,7 @@ static int builtin_exit(const struct command *command, int last_status)
 		fprintf(stderr, "exit: the status must be 0..255\n");
 		return STATUS_USAGE;
 	}
-	fflush(NULL);
+	fflush(stdout);
 	system_shutdown((int)status);
 	fprintf(stderr, "exit: the machine does not end: %s\n", strerror(errno));
 	exit((int)status);

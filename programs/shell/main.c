@@ -71,7 +71,7 @@ static bool console_line(char *line)
 {
 	ssize_t got;
 
-	fflush(NULL);
+	fflush(stdout);
 	do {
 		got = read(STDIN_FILENO, line, LINE_BYTES - 1);
 	} while (got < 0 && errno == EINTR);
@@ -101,7 +101,7 @@ static int console_run(void)
 /* The machine ends with the shell that owns it. */
 static int machine_end(int status)
 {
-	fflush(NULL);
+	fflush(stdout);
 	system_shutdown(status);
 	fprintf(stderr, "shell: the machine does not end: %s\n", strerror(errno));
 	return status;

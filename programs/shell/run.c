@@ -84,7 +84,7 @@ static int run_command(const struct command *command, int last_status, bool is_i
 
 	if (builtin_run(command, last_status, &status))
 		return status;
-	fflush(NULL);
+	fflush(stdout);
 	return run_program(command, is_interactive);
 }
 

@@ -1,5 +1,5 @@
 /*
- * The C library's unistd.h, with brk.
+ * The C library's unistd.h, with brk and environ (which some libraries do not declare).
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 int brk(void *address);
+extern char **environ;
 
 #ifdef __cplusplus
 }
