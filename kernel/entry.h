@@ -90,6 +90,12 @@ static inline struct frame *entry_target(uint64_t entry)
 	return &frame_table[pte_pfn(entry)];
 }
 
+/* ZERO, and device pages (whose place in the frame table reads as NONE): what no counter is kept of. */
+static inline bool frame_is_uncounted(const struct frame *frame)
+{
+	return frame->type == FRAME_ZERO || frame->type == FRAME_NONE;
+}
+
 /* The bits in which `entry` differs from `expected`: A and D of a present entry do not count. */
 static inline uint64_t entry_difference(uint64_t entry, uint64_t expected)
 {
@@ -107,6 +113,8 @@ void block_drop(struct batch *batch, uint64_t entry);
 
 /* The checks that are not those of a plain DATA page; kernel/table.c. */
 status_t entry_check_special(const struct batch *batch, uint64_t entry, const struct frame *target);
+status_t entry_check_device(const struct batch *batch, uint64_t entry);
+bool entry_is_device(uint64_t entry);
 status_t entry_check_link(struct batch *batch, uint32_t level, uint64_t entry);
 
 /* May this present entry stand in a table of this level, by this caller's will? */
@@ -117,7 +125,7 @@ static inline status_t entry_check(struct batch *batch, uint32_t level, uint64_t
 	if (unlikely(level != 1))
 		return entry_check_link(batch, level, entry);
 	if (unlikely(entry & ~ENTRY_LEAF))
-		return ST_BAD_ARGUMENT;
+		return entry_check_device(batch, entry);
 	if (unlikely(pte_pfn(entry) >= frame_count))
 		return ST_BAD_FRAME;
 	target = entry_target(entry);
@@ -146,7 +154,7 @@ static inline void entry_count_plain(uint64_t entry)
 {
 	struct frame *target = entry_target(entry);
 
-	if (likely(target->type != FRAME_ZERO))
+	if (likely(!frame_is_uncounted(target)))
 		target->refs++;
 }
 
@@ -177,7 +185,7 @@ static inline void entry_uncount(uint64_t entry)
 
 	if (entry_is_large(entry))
 		target->live--;
-	else if (target->type != FRAME_ZERO)
+	else if (!frame_is_uncounted(target))
 		target->refs--;
 }
 
@@ -190,7 +198,7 @@ static inline void entry_count(uint64_t entry)
 		block_count(entry);
 		return;
 	}
-	if (unlikely(target->type == FRAME_ZERO))
+	if (unlikely(frame_is_uncounted(target)))
 		return;
 	if (target->refs++ == 0 && unlikely(target->epoch == flush_epoch))
 		flush_everything();
@@ -223,7 +231,7 @@ static inline void entry_drop_shared(uint64_t entry)
 {
 	struct frame *target = entry_target(entry);
 
-	if (unlikely(target->type == FRAME_ZERO))
+	if (unlikely(frame_is_uncounted(target)))
 		return;
 	if (entry & PTE_D)
 		target->flags |= FRAME_DIRTY;
@@ -239,7 +247,7 @@ static inline void entry_drop(struct batch *batch, uint64_t entry)
 		block_drop(batch, entry);
 		return;
 	}
-	if (unlikely(target->type == FRAME_ZERO))
+	if (unlikely(frame_is_uncounted(target)))
 		return;
 	if (entry & PTE_D)
 		target->flags |= FRAME_DIRTY;

@@ -18,6 +18,8 @@
 
 uint32_t frame_count;
 pfn_t frame_zero;
+uint32_t frame_device_limit;
+pfn_t frame_device_kernel;
 uint32_t frame_refs_limit = FRAME_REFS_MAX;
 
 /* Is it a level of page tables, the top included? */

@@ -26,6 +26,8 @@
 
 extern uint32_t frame_count;	  /* entries of the table */
 extern pfn_t frame_zero;	  /* the ZERO frame */
+extern uint32_t frame_device_limit; /* device pages lie below: their entries of the table read as NONE */
+extern pfn_t frame_device_kernel;   /* the device page that the kernel itself uses: nobody else's */
 extern uint32_t frame_refs_limit; /* counters refuse at this value; lowered by a test hook */
 
 /* The entry of a frame, or NULL when it is no RAM. */

@@ -138,7 +138,7 @@ static uint32_t check_leaf(const struct table *table, uint64_t entry)
 	uint32_t type;
 
 	if (entry & ~ENTRY_LEAF)
-		return FRAME_RULE_ENTRY_BITS;
+		return entry_is_device(entry) ? 0 : FRAME_RULE_ENTRY_BITS;
 	if (pte_pfn(entry) >= frame_count)
 		return FRAME_RULE_ENTRY_TARGET;
 	type = entry_target(entry)->type;
@@ -164,7 +164,7 @@ static void target_adjust(uint64_t entry, int change)
 {
 	struct frame *target = entry_target(entry);
 
-	if (target->type == FRAME_ZERO)
+	if (frame_is_uncounted(target))
 		return;
 	if (entry_is_large(entry))
 		target->live = (uint16_t)(target->live + change);

@@ -44,6 +44,7 @@
 #define NO_FRAME_BITS	 (PTE_P | PTE_U | PTE_A | PTE_NX)
 
 #define FRAMES_PER_PAGE	 ((uint32_t)(PAGE_SIZE / sizeof(struct frame)))
+#define DEVICE_LIMIT	 (1u << 20) /* device pages lie below 4 GiB, or below the end of RAM */
 #define FRAMES_PER_TABLE (FRAMES_PER_PAGE * TABLE_ENTRIES)
 
 extern const char image_start[], text_start[], text_end[], rodata_start[], rodata_end[];
@@ -221,12 +222,15 @@ static void map_part(const char *start, const char *end, uint64_t bits)
 
 static void map_kernel(void)
 {
+	uint64_t apic = cpu_rdmsr(MSR_APIC_BASE) & MSR_APIC_BASE_ADDRESS;
+
 	map_part(text_start, text_end, KERNEL_TEXT_BITS);
 	map_part(rodata_start, rodata_end, KERNEL_RODATA_BITS);
 	map_part(data_start, data_end, KERNEL_DATA_BITS);
 	for (uint32_t i = 0; i < STACK_COUNT; i++)
 		*entry_make((uint64_t)kernel_stacks[i].guard, 1, PTE_P | PTE_W) = 0;
-	map(LAYOUT_KERNEL_WINDOW, cpu_rdmsr(MSR_APIC_BASE) & MSR_APIC_BASE_ADDRESS, PAGE_SIZE,
+	frame_device_kernel = (pfn_t)(apic / PAGE_SIZE);
+	map(LAYOUT_KERNEL_WINDOW, apic, PAGE_SIZE,
 		DEVICE_BITS);
 }
 
@@ -279,7 +283,8 @@ static void make_frame_table(void)
 	frame_zero = take_frame();
 	empty_table = make_empty_table();
 	frame_count = runs[run_count - 1].end;
-	for (pfn_t pfn = 0; pfn < frame_count; pfn += FRAMES_PER_TABLE) {
+	frame_device_limit = frame_count > DEVICE_LIMIT ? frame_count : DEVICE_LIMIT;
+	for (pfn_t pfn = 0; pfn < frame_device_limit; pfn += FRAMES_PER_TABLE) {
 		if (any_ram(pfn, FRAMES_PER_TABLE))
 			back_table(pfn);
 		else

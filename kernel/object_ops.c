@@ -381,6 +381,25 @@ static status_t op_port_reset(struct batch *batch, const struct op *op)
 	return ipc_requeue_served(port_of(OP_PFN(op->head)), OBJECT_WAITERS_MAX) ? ST_OK : ST_MORE;
 }
 
+/* A device range for a pool below the caller's. */
+static status_t op_pool_device(struct batch *batch, const struct op *op)
+{
+	uint64_t first = OP_PFN(op->head);
+	struct pool *pool;
+
+	if (op->a >= POOL_COUNT || op->a == batch->pool ||
+	    !pool_is_within((uint16_t)op->a, batch->pool))
+		return ST_NO_RIGHT;
+	if (op->b > frame_device_limit || first > frame_device_limit - op->b)
+		return ST_BAD_ARGUMENT;
+	if (op->b && !pool_has_device(batch->pool, first, op->b))
+		return ST_NO_RIGHT;
+	pool = &pool_table[op->a];
+	pool->device_first = (uint32_t)first;
+	pool->device_count = (uint32_t)op->b;
+	return ST_OK;
+}
+
 status_t object_operation(struct batch *batch, const struct op *op)
 {
 	switch (OP_CODE(op->head)) {
@@ -410,6 +429,8 @@ status_t object_operation(struct batch *batch, const struct op *op)
 		return op_destroy(batch, op);
 	case OP_PORT_RESET:
 		return op_port_reset(batch, op);
+	case OP_POOL_DEVICE:
+		return op_pool_device(batch, op);
 	default:
 		return ST_BAD_CALL;
 	}

@@ -78,6 +78,17 @@ status_t pool_destroy(uint16_t pool, uint16_t holder)
 }
 
 /* See pool.h. */
+bool pool_has_device(uint16_t pool, uint64_t first, uint64_t count)
+{
+	const struct pool *entry = &pool_table[pool];
+
+	if (pool == POOL_ROOT)
+		return true;
+	return first >= entry->device_first && count <= entry->device_count &&
+	       first - entry->device_first <= entry->device_count - count;
+}
+
+/* See pool.h. */
 void pool_add_user(uint16_t pool)
 {
 	if (pool != 0)

@@ -24,6 +24,8 @@ struct pool {
 	uint32_t frames;   /* owned now */
 	uint32_t borrowed; /* frames of others lent to it */
 	uint32_t users;	   /* spaces that have it as their authority */
+	uint32_t device_first;  /* device pages it may map; the root's pool: all */
+	uint32_t device_count;
 	uint64_t tag;	   /* last commit tag, and the index its batch reached */
 	uint32_t tag_index;
 	uint32_t port_pfn; /* told when a thread of the pool is parked; 0: none */
@@ -42,6 +44,9 @@ status_t pool_create(uint16_t parent, uint16_t *pool) MUST_CHECK; /* LIMIT */
 
 /* A pool below the holder's, without frames, children, loans and users.  BUSY, NO_RIGHT. */
 status_t pool_destroy(uint16_t pool, uint16_t holder) MUST_CHECK;
+
+/* May the pool map these device pages? */
+bool pool_has_device(uint16_t pool, uint64_t first, uint64_t count);
 
 /* A space begins or ceases to have the pool as its authority (0: nothing to count). */
 void pool_add_user(uint16_t pool);

@@ -59,6 +59,25 @@ status_t entry_check_special(const struct batch *batch, uint64_t entry, const st
 	return ST_WRONG_TYPE;
 }
 
+/* Device registers: uncached, not executable, outside RAM, not the kernel's own. */
+bool entry_is_device(uint64_t entry)
+{
+	pfn_t pfn = pte_pfn(entry);
+
+	if ((entry & ~(ENTRY_LEAF | PTE_PCD | PTE_PWT)) || (entry & PTE_DEVICE) != PTE_DEVICE)
+		return false;
+	return pfn < frame_device_limit && pfn != frame_device_kernel &&
+	       frame_table[pfn].type == FRAME_NONE;
+}
+
+/* A leaf with bits that RAM may not have: a device page that the caller's pool may map, or wrong. */
+status_t entry_check_device(const struct batch *batch, uint64_t entry)
+{
+	if (!entry_is_device(entry))
+		return ST_BAD_ARGUMENT;
+	return pool_has_device(batch->pool, pte_pfn(entry), 1) ? ST_OK : ST_NO_RIGHT;
+}
+
 /* An entry above the leaf tables: a link to a table of the next level, or a 2 MiB leaf. */
 status_t entry_check_link(struct batch *batch, uint32_t level, uint64_t entry)
 {
@@ -81,7 +100,7 @@ static void put_same_target(uint64_t *entry, uint64_t value)
 {
 	uint64_t old = __atomic_exchange_n(entry, value, __ATOMIC_RELAXED);
 
-	if ((old & ~value & PTE_D) && entry_target(value)->type != FRAME_ZERO)
+	if ((old & ~value & PTE_D) && !frame_is_uncounted(entry_target(value)))
 		entry_target(value)->flags |= FRAME_DIRTY;
 }
 

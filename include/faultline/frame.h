@@ -72,7 +72,10 @@ _Static_assert(sizeof(struct frame) == 16, "a frame entry is 16 bytes");
 #define PTE_SOFT2 (1ull << 11)
 #define PTE_SOFT (PTE_SHARED | PTE_SOFT1 | PTE_SOFT2)
 
-/* What a pager may put into a present entry.  A page without access has P and no U. */
+/* A page of device registers (OP_POOL_DEVICE) has PCD and NX, and may have PWT; RAM never has. */
+#define PTE_DEVICE (PTE_PCD | PTE_NX)
+
+/* What a pager may put into a present entry of RAM.  A page without access has P and no U. */
 #define PTE_ALLOWED (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS | PTE_NX | PTE_SOFT | PTE_FRAME)
 
 static inline uint64_t pte_make(pfn_t pfn, uint64_t bits)

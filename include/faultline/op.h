@@ -115,6 +115,11 @@ enum {
 	/* PORT pfn, whose server died: calls being served fail with DEAD, served faults and
 	   exceptions are queued again.  ST_MORE asks to go on. */
 	OP_PORT_RESET,
+	/* Let pool a (below the caller's) map the b device pages from page number pfn on: a range outside
+	   RAM that the caller's pool may map itself (the root's may map all).  b = 0: none any more.
+	   They are mapped by OP_SET at level 1 with PCD, NX and no execution, and counted nowhere;
+	   entries made before stay. */
+	OP_POOL_DEVICE,
 	OP_COUNT
 };
 

@@ -87,6 +87,8 @@ static void create_space(const struct script_entry *entry, uint32_t index)
 	must(operation_run(operation(OP_SPACE_GRANT, raw.space, 0,
 		     RAW_IO_FIRST | ((uint64_t)RAW_IO_COUNT << 32), 1u << RAW_IRQ_LINE)),
 		entry, "clock chip");
+	must(operation_run(operation(OP_POOL_DEVICE, RAW_DEVICE_PAGE, 0, raw.pool, RAW_DEVICE_PAGES)),
+		entry, "interrupt controller");
 }
 
 /* Its own port, init's, and those of the servers started before: they alone have a handle in

@@ -17,6 +17,8 @@
  *
  * It is granted the clock chip's I/O ports and interrupt line (RAW_IO_*, RAW_IRQ_LINE; OP_SPACE_GRANT).
  *
+ * Its pool may map the registers of the I/O APIC (RAW_DEVICE_*; OP_POOL_DEVICE), a device that the kernel does not use.
+ *
  * A script may consist of a `raw` line alone: nothing else needs to run.
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -38,6 +40,10 @@
 #define RAW_IO_FIRST 0x70u
 #define RAW_IO_COUNT 2u
 #define RAW_IRQ_LINE 8u
+
+/* The I/O APIC: one page of registers, at the same place in everything we run on. */
+#define RAW_DEVICE_PAGE 0xfec00u
+#define RAW_DEVICE_PAGES 1u
 
 #define RAW_RANGES_MAX 32
 struct raw_range {

@@ -309,10 +309,14 @@ status_t pool_make(uint16_t *pool)
 #define WINDOWS	       4u
 static pfn_t window_table;
 
+status_t window_set(uint32_t window, uint64_t entry)
+{
+	return op_at(OP_SET, window_table, window, entry, 0);
+}
+
 uint64_t *window_open(uint32_t window, pfn_t pfn)
 {
-	status_t status = op_at(
-		OP_SET, window_table, window, pte_make(pfn, PTE_P | PTE_W | PTE_U | PTE_NX), 0);
+	status_t status = window_set(window, pte_make(pfn, PTE_P | PTE_W | PTE_U | PTE_NX));
 
 	if (status != ST_OK) {
 		fail(__FILE__, __LINE__, "a window can be opened", status, pfn);

@@ -132,6 +132,8 @@ status_t pool_make(uint16_t *pool);
 /* Look into a DATA frame (window 0 or 1): its contents at a fixed address of ours, until closed. */
 uint64_t *window_open(uint32_t window, pfn_t pfn);
 void window_close(uint32_t window);
+/* Put any entry into a window; its status. */
+status_t window_set(uint32_t window, uint64_t entry);
 /* The same for the message page of a sub: a copy, written back when closed. */
 void *message_open(pfn_t message);
 void message_close(pfn_t message);

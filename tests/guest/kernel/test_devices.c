@@ -46,6 +46,63 @@ static void clock_write(uint32_t index, uint64_t value)
 	(void)io(IO_OUT8, CLOCK_DATA, value, NULL);
 }
 
+#define DEVICE_BITS (PTE_P | PTE_W | PTE_U | PTE_NX | PTE_PCD)
+#define DEVICE_WINDOW 0u
+#define DEVICE_WINDOW_ADDRESS 0x0000004000000000ull /* window 0 */
+#define IOAPIC_INDEX 0u
+#define IOAPIC_DATA 4u /* in 32-bit words */
+#define IOAPIC_VERSION 1u
+
+/* The registers answer, and nothing is counted: kernel_ok holds before and after. */
+static bool a_granted_device_page_is_mapped_uncached(void)
+{
+	volatile uint32_t *registers = (volatile uint32_t *)DEVICE_WINDOW_ADDRESS;
+	uint32_t version;
+
+	CHECK_OK(window_set(DEVICE_WINDOW, pte_make(RAW_DEVICE_PAGE, DEVICE_BITS)));
+	CHECK_OK(call4(CALL_DEBUG, DEBUG_KERNEL_OK, 0, 0, 0, 0));
+	registers[IOAPIC_INDEX] = IOAPIC_VERSION;
+	version = registers[IOAPIC_DATA] & 0xff;
+	window_close(DEVICE_WINDOW);
+	CHECK(version >= 0x10 && version <= 0x2f);
+	return true;
+}
+
+static bool device_pages_are_checked(void)
+{
+	pfn_t frame = frame_take();
+	pfn_t apic = 0xfee00;
+
+	/* executable, cached, RAM, the kernel's own, not granted, beyond the limit */
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(RAW_DEVICE_PAGE, DEVICE_BITS & ~PTE_NX)),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(RAW_DEVICE_PAGE, DEVICE_BITS & ~PTE_PCD)),
+		ST_BAD_FRAME);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(frame, DEVICE_BITS)), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(apic, DEVICE_BITS)), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(RAW_DEVICE_PAGE + 1, DEVICE_BITS)), ST_NO_RIGHT);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(0xfffffff, DEVICE_BITS)), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(window_set(DEVICE_WINDOW, pte_make(RAW_DEVICE_PAGE, DEVICE_BITS | PTE_G)),
+		ST_BAD_ARGUMENT);
+	return true;
+}
+
+/* What a pool has of device pages it can give on, no more, and only downwards. */
+static bool device_ranges_go_downwards(void)
+{
+	uint16_t pool;
+
+	CHECK_OK(pool_make(&pool));
+	CHECK_OK(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE, pool, RAW_DEVICE_PAGES));
+	CHECK_OK(op_on(OP_POOL_DEVICE, 0, pool, 0));
+	CHECK_EQUAL(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE, pool, RAW_DEVICE_PAGES + 1), ST_NO_RIGHT);
+	CHECK_EQUAL(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE - 1, pool, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE, boot->pool, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE, boot->root_pool, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(op_on(OP_POOL_DEVICE, RAW_DEVICE_PAGE, pool, 1ull << 40), ST_BAD_ARGUMENT);
+	return true;
+}
+
 static bool granted_ports_reach_the_device(void)
 {
 	uint64_t old = clock_read(CLOCK_RAM);
@@ -434,6 +491,9 @@ const struct test tests_devices[] = {
 	{ "info_and_debug_refuse", info_and_debug_refuse },
 	{ "spaces_without_rights_cannot_debug_or_shut_down",
 		spaces_without_rights_cannot_debug_or_shut_down },
+	{ "a_granted_device_page_is_mapped_uncached", a_granted_device_page_is_mapped_uncached },
+	{ "device_pages_are_checked", device_pages_are_checked },
+	{ "device_ranges_go_downwards", device_ranges_go_downwards },
 	{ "shutdown_takes_a_byte", shutdown_takes_a_byte },
 	{ 0 },
 };

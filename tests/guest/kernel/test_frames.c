@@ -60,7 +60,7 @@ static bool foreign_frames_cannot_be_retyped(void)
 /* Operations that name a frame in their head. */
 static bool operation_names_a_frame(uint32_t op)
 {
-	return op != OP_NOP && (op < OP_POOL_CREATE || op > OP_POOL_TAG);
+	return op != OP_NOP && op != OP_POOL_DEVICE && (op < OP_POOL_CREATE || op > OP_POOL_TAG);
 }
 
 /* Operations that name another one in word a, and how. */
