@@ -151,28 +151,26 @@ static void save_bases(struct thread *thread)
 	thread->gs_base = cpu_read_user_gs_base();
 }
 
-static void load_bases(const struct thread *thread)
+static void load_fs_base(uint64_t base)
 {
-	if (cpu_has(FEATURE_FSGSBASE)) {
-		cpu_write_fs_base(thread->fs_base);
-		cpu_write_user_gs_base(thread->gs_base);
-	} else {
-		cpu_wrmsr(MSR_FS_BASE, thread->fs_base);
-	}
+	if (cpu_has(FEATURE_FSGSBASE))
+		cpu_write_fs_base(base);
+	else
+		cpu_wrmsr(MSR_FS_BASE, base);
 }
 
-uint64_t switch_fs_base(const struct thread *thread)
+static void load_bases(const struct thread *thread)
 {
-	if (this_cpu()->current == thread && cpu_has(FEATURE_FSGSBASE))
-		return cpu_read_fs_base();
-	return thread->fs_base;
+	load_fs_base(thread->fs_base);
+	if (cpu_has(FEATURE_FSGSBASE))
+		cpu_write_user_gs_base(thread->gs_base);
 }
 
 void switch_set_fs_base(struct thread *thread, uint64_t base)
 {
 	thread->fs_base = base;
 	if (this_cpu()->current == thread)
-		load_bases(thread);
+		load_fs_base(base); /* GS is as the thread left it */
 }
 
 void switch_thread(struct thread *next)

@@ -18,8 +18,7 @@ void switch_space(struct space *space);
 /* Write the FPU registers of a thread to its frame, when they are in the processor. */
 void switch_save_fpu(struct thread *thread);
 
-/* The thread's FS base as it is now. */
-uint64_t switch_fs_base(const struct thread *thread);
+/* Set the FS base of a thread, at once when it is the current one. */
 void switch_set_fs_base(struct thread *thread, uint64_t base);
 
 #endif

@@ -241,6 +241,22 @@ static bool each_thread_has_its_own_fs_base(void)
 	return two_keep_apart(program_bases, SUB_PRIVATE, SUB_PRIVATE + 512);
 }
 
+/* The GS base that user mode just wrote itself is not what the kernel remembers of it. */
+static bool setting_the_fs_base_leaves_gs_alone(void)
+{
+	uint64_t fs, gs;
+
+	if (!machine_has(FEATURE_FSGSBASE)) {
+		return skip("programs cannot set it");
+	}
+	__asm__ volatile("rdfsbase %0" : "=r"(fs));
+	__asm__ volatile("wrgsbase %0" : : "r"(0x12345000ull));
+	CHECK_OK(call4(CALL_THREAD, THREAD_SELF_TLS, fs, 0, 0, 0));
+	__asm__ volatile("rdgsbase %0" : "=r"(gs));
+	CHECK_EQUAL(gs, 0x12345000);
+	return true;
+}
+
 static bool each_thread_has_its_own_gs_base(void)
 {
 	if (!machine_has(FEATURE_FSGSBASE)) {
@@ -364,6 +380,7 @@ const struct test tests_threads[] = {
 		wide_vector_registers_of_two_threads_are_kept_apart },
 	{ "interrupts_leave_the_red_zone_alone", interrupts_leave_the_red_zone_alone },
 	{ "each_thread_has_its_own_fs_base", each_thread_has_its_own_fs_base },
+	{ "setting_the_fs_base_leaves_gs_alone", setting_the_fs_base_leaves_gs_alone },
 	{ "each_thread_has_its_own_gs_base", each_thread_has_its_own_gs_base },
 	{ "the_owner_sets_fs_base_before_the_start", the_owner_sets_fs_base_before_the_start },
 	{ "clone_copies_fs_base_and_vector_registers", clone_copies_fs_base_and_vector_registers },
