@@ -116,7 +116,7 @@ static void report_thread(const struct thread *thread)
 static void report_records(void)
 {
 	static const char *const names[] = { "?", "call", "reply", "fault", "exception", "notify",
-		"switch", "operation", "refused", "interrupt", "upcall" };
+		"refused", "interrupt" };
 	static struct info_record records[RECORD_COUNT];
 	uint32_t count = record_copy(records, RECORD_COUNT);
 

@@ -8,7 +8,6 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "sched.h"
-#include "boot.h"
 #include "exception.h"
 #include "ipc.h"
 #include "list.h"

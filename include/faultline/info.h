@@ -28,8 +28,8 @@ struct info_range {
 
 /*
  * INFO_BOOT; also mapped read-only for the root task at INFO_ROOT_ADDRESS when it starts, with the
- * boot archive behind it at INFO_ARCHIVE_ADDRESS (read-only).  The frames of both stay KERNEL's
- * and DATA of the root pool, respectively.
+ * boot archive behind it at INFO_ARCHIVE_ADDRESS (read-only).  The page is a copy; the
+ * archive's frames are DATA of the root pool.
  */
 #define INFO_MAGIC 0x30454e494c544c46ull /* "FLTLINE0" */
 struct info_boot {
@@ -67,7 +67,7 @@ struct info_counters {
 /* INFO_RECORDS: the last message records, oldest first; as many as fit the page. */
 enum {
 	RECORD_CALL = 1, RECORD_REPLY, RECORD_FAULT, RECORD_EXCEPTION, RECORD_NOTIFY,
-	RECORD_SWITCH, RECORD_OPERATION, RECORD_REFUSED, RECORD_INTERRUPT, RECORD_UPCALL
+	RECORD_REFUSED, RECORD_INTERRUPT
 };
 struct info_record {
 	uint64_t tsc;

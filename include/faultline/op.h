@@ -117,7 +117,7 @@ enum {
 	OP_PORT_RESET,
 	/* Let pool a (below the caller's) map the b device pages from page number pfn on: a range outside
 	   RAM that the caller's pool may map itself (the root's may map all).  b = 0: none any more.
-	   They are mapped by OP_SET at level 1 with PCD, NX and no execution, and counted nowhere;
+	   They are mapped by OP_SET at level 1 with PCD and NX, and counted nowhere;
 	   entries made before stay. */
 	OP_POOL_DEVICE,
 	OP_COUNT

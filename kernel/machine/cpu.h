@@ -202,11 +202,6 @@ static inline void cpu_write_xcr0(uint64_t value)
 	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
-static inline void cpu_invlpg(uint64_t address)
-{
-	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
-}
-
 /* Only when cpu_has(FEATURE_INVPCID). */
 enum { INVPCID_ADDRESS, INVPCID_CONTEXT, INVPCID_ALL_AND_GLOBAL, INVPCID_ALL };
 static inline void cpu_invpcid(uint64_t kind, uint64_t pcid, uint64_t address)
@@ -339,11 +334,6 @@ static inline void cpu_interrupts_off(void)
 static inline void cpu_halt(void)
 {
 	__asm__ volatile("hlt" : : : "memory");
-}
-
-static inline void cpu_pause(void)
-{
-	__asm__ volatile("pause");
 }
 
 #endif
