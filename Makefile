@@ -12,7 +12,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 COMPILER := $(notdir $(firstword $(CC)))
-BUILD := build/$(COMPILER)$(if $(PICOLIBC),-picolibc)
+BUILD := build/$(COMPILER)$(if $(PICOLIBC),-picolibc)$(VARIANT:%=-%)
 NEWLIB := build/newlib
 MAKEFLAGS += -r --no-print-directory
 ifeq ($(MAKELEVEL),0)
@@ -65,6 +65,11 @@ PROGRAMS := $(sort $(basename $(notdir $(wildcard programs/*.c))) \
 LIBC_GLUE := lib/posix/$(if $(PICOLIBC),picolibc,newlib)
 PROGRAM_LIBRARY := $(call objects,program,$(wildcard lib/posix/*.c lib/posix/*.asm $(LIBC_GLUE)/*.c))
 
+# ---- VARIANT=name: a build for tests with other flags or more sources, all beside this one ----
+ifdef VARIANT
+include tests/variants/$(VARIANT)/variant.mk
+endif
+
 # ---- compiling ----
 $(BUILD)/objects/kernel/%.c.o: %.c Makefile
 	$(call say,CC,$<)
@@ -102,7 +107,7 @@ $(NEWLIB)/done: tools/build-newlib
 
 # ---- kernel: linked with an empty table of its functions, listed, linked again with the real one ----
 kernel: $(BUILD)/kernel.elf ## Build the kernel alone
-KERNEL_LINK = $(LINK) -T $(BUILD)/boot/kernel.ld -o $@ $(filter %.o,$^)
+KERNEL_LINK = $(LINK) $(KERNEL_LINK_FLAGS) -T $(BUILD)/boot/kernel.ld -o $@ $(filter %.o,$^)
 $(BUILD)/kernel.0: $(KERNEL_OBJECTS) $(BUILD)/symbols.0.o $(BUILD)/boot/kernel.ld
 	$(Q)$(KERNEL_LINK)
 $(BUILD)/kernel.elf: $(KERNEL_OBJECTS) $(BUILD)/symbols.1.o $(BUILD)/boot/kernel.ld
@@ -168,8 +173,8 @@ $(ROOT)/text/default.txt: tools/mktext
 	@mkdir -p $(@D)
 	$(Q)tools/mktext $@
 
-# ---- host tests: each tests/host/*.mk adds names to HOST_TESTS and defines <name>_SOURCES ----
-include $(wildcard tests/host/*.mk)
+# ---- host tests: tests/*/*.mk add names to HOST_TESTS and define <name>_SOURCES; also other tests' rules ----
+include $(wildcard tests/*/*.mk)
 define host_test # name
 build/host/$(1): $$(patsubst %,build/host/objects/%.o,$$($(1)_SOURCES))
 	$$(call say,HOSTLD,$$@)

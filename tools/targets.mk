@@ -53,5 +53,5 @@ distclean: ## Remove all of build/
 
 help: ## This list
 	@echo "make TARGET [CC=gcc|clang] [V=1] [PICOLIBC=prefix]"
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile tools/targets.mk | expand -t 14 | sed 's/^/  /'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile tools/targets.mk tests/*/*.mk | expand -t 14 | sed 's/^/  /'
 	@echo "Options of run and bochs: MEM=256 CPU=max ICOUNT=1 FILE=text TIMEOUT=seconds APPEND='words for the kernel'"

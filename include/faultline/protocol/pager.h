@@ -25,6 +25,18 @@ enum {
 	MAP_POPULATE = 1 << 12 /* fill now (a job) */
 };
 
+/* PAGER_MREMAP, word 3.  Without these a mapping grows only where it is, or NO_MEMORY. */
+enum {
+	REMAP_MAY_MOVE = 1,
+	REMAP_FIXED = 2 /* to exactly the new address, replacing what is there; needs REMAP_MAY_MOVE */
+};
+
+/* PAGER_MADVISE, word 2. */
+enum {
+	ADVICE_DISCARD = 1, /* the contents of private pages go: the next access finds zeros, or the object's */
+	ADVICE_POPULATE     /* make them present now, as MAP_POPULATE does (a job) */
+};
+
 enum {
 	/* Programs, about their own space (system servers: word 5 = space id, also below). */
 	PAGER_MMAP = 0x100, /* w0 hint or address, w1 length, w2 protection|flags, w3 object or 0, w4 offset; out w0 address */
@@ -35,6 +47,8 @@ enum {
 	PAGER_MAPS,         /* w0 space id (0: own), w1 address to start from; out payload struct pager_region[], w0 count, w1 next address or 0 */
 	PAGER_STAT,         /* out payload struct pager_stat */
 	PAGER_PAGES,        /* w0 space id (0: own), w1 address to start from; out payload struct pager_page[], w0 count, w1 next address or 0 */
+	PAGER_MREMAP,       /* w0 address, w1 length, w2 new length, w3 REMAP_*, w4 new address; out w0 the address */
+	PAGER_MADVISE,      /* w0 address, w1 length, w2 ADVICE_* */
 
 	/* System servers only. */
 	/* w0 badge for its minted handles, w1 class, w2 SPACE_* rights (op.h; SPACE_TIMER ...; 0 for programs);
