@@ -28,9 +28,9 @@ static const struct frame *frame_entry(pfn_t pfn)
 
 static void note_free(pfn_t pfn)
 {
-	struct frame_range *last = &ranges[range_count - 1];
+	struct frame_range *last = range_count > 0 ? &ranges[range_count - 1] : 0;
 
-	if (range_count > 0 && last->first + last->count == pfn) {
+	if (last && last->first + last->count == pfn) {
 		last->count++;
 	} else if (range_count < RANGES_MAX) {
 		ranges[range_count++] = (struct frame_range){ pfn, 1 };
