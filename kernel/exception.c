@@ -2,12 +2,14 @@
  * Exceptions.
  *
  * Order of targets: the thread's own handler, its exception port, nobody.  A thread without a
- * target is parked with everything it had; nothing is lost, its pool's owner decides.
+ * target is parked with everything it had; nothing is lost, its pool's owner decides.  Above the
+ * root task there is no owner: its death is the end of the machine, with a report.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "exception.h"
 #include "ipc.h"
+#include "log.h"
 #include "object.h"
 #include "percpu.h"
 #include "pool.h"
@@ -28,6 +30,9 @@ void exception_park(struct thread *thread)
 		   thread->registers.vector, thread->registers.rip);
 	if (port)
 		ipc_notify(port, pool->port_bits);
+	else if (pool == &pool_table[POOL_ROOT])
+		panic("the root task died of exception %lu (error %lx) at %lx: nobody can go on",
+			thread->registers.vector, thread->registers.error, thread->registers.rip);
 }
 
 /* Registers and cause to the thread's message page; it goes on in its handler. */
