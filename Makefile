@@ -52,7 +52,9 @@ PROGRAM_FLAGS := $(WARNINGS) $(CODE) $(TARGET) $(HOSTED) -nostdinc -isystem $(LI
 	-Ilib/posix/include -Iinclude -Ilib -Ilib/posix
 COMPILER_LIB := $(shell gcc -print-libgcc-file-name 2>/dev/null) # 128-bit shifts and the like
 LINK := ld -nostdlib -static --build-id=none -z noexecstack -z max-page-size=4096
-HOST_FLAGS := $(WARNINGS) -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP \
+HOST := build/host
+HOST_CHECKS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+HOST_FLAGS := $(WARNINGS) -g $(HOST_CHECKS) -MMD -MP \
 	-Itests/host -Iinclude -iquote kernel -Ilib -Iservers/pager
 
 # ---- sources ----
@@ -107,7 +109,7 @@ $(NEWLIB)/done: tools/build-newlib
 
 # ---- kernel: linked with an empty table of its functions, listed, linked again with the real one ----
 kernel: $(BUILD)/kernel.elf ## Build the kernel alone
-KERNEL_LINK = $(LINK) $(KERNEL_LINK_FLAGS) -T $(BUILD)/boot/kernel.ld -o $@ $(filter %.o,$^)
+KERNEL_LINK = $(LINK) $(KERNEL_LINK_FLAGS) -T $(BUILD)/boot/kernel.ld -o $@ $(filter %.o,$^) $(KERNEL_LIBS)
 $(BUILD)/kernel.0: $(KERNEL_OBJECTS) $(BUILD)/symbols.0.o $(BUILD)/boot/kernel.ld
 	$(Q)$(KERNEL_LINK)
 $(BUILD)/kernel.elf: $(KERNEL_OBJECTS) $(BUILD)/symbols.1.o $(BUILD)/boot/kernel.ld
@@ -176,17 +178,17 @@ $(ROOT)/text/default.txt: tools/mktext
 # ---- host tests: tests/*/*.mk add names to HOST_TESTS and define <name>_SOURCES; also other tests' rules ----
 include $(wildcard tests/*/*.mk)
 define host_test # name
-build/host/$(1): $$(patsubst %,build/host/objects/%.o,$$($(1)_SOURCES))
+$(HOST)/$(1): $$(patsubst %,$(HOST)/objects/%.o,$$($(1)_SOURCES))
 	$$(call say,HOSTLD,$$@)
-	$$(Q)gcc -fsanitize=address,undefined -o $$@ $$^
+	$$(Q)gcc $(HOST_CHECKS) -o $$@ $$^
 endef
 $(foreach name,$(HOST_TESTS),$(eval $(call host_test,$(name))))
-build/host/objects/%.c.o: %.c Makefile
+$(HOST)/objects/%.c.o: %.c Makefile
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
 	$(Q)gcc $(HOST_FLAGS) -c $< -o $@
-host-binaries: $(HOST_TESTS:%=build/host/%)
-	@mkdir -p build/host && printf '%s\n' $(HOST_TESTS) > build/host/list
+host-binaries: $(HOST_TESTS:%=$(HOST)/%)
+	@mkdir -p $(HOST) && printf '%s\n' $(HOST_TESTS) > $(HOST)/list
 
 include tools/targets.mk
--include $(shell find $(BUILD) build/host -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) $(HOST) -name '*.d' 2>/dev/null)
