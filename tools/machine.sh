@@ -23,8 +23,8 @@ STATUS_CRASH=125
 
 # machine_prepare [COMMAND]...: sets $interactive (yes or no) and $archive.
 machine_prepare() {
-	for needed in "$build/kernel.elf" "$build/boot.cpio"; do
-		if [ ! -f "$needed" ]; then
+	for needed in "$build/kernel.elf" "${ARCHIVE:-$build/boot.cpio}"; do
+		if [ ! -f "$needed" ] && [ "$needed" != none ]; then
 			echo "$0: $needed is missing: run make first" >&2
 			exit 2
 		fi
