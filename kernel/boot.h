@@ -41,4 +41,7 @@ extern pfn_t kernel_top;
 extern uint32_t fpu_bytes; /* size of the FPU save area; at most THREAD_FPU_BYTES */
 extern uint64_t fpu_mask;  /* XCR0 */
 
+/* Is the frame part of the kernel's image, which the direct map leaves out? */
+bool memory_is_image(pfn_t pfn);
+
 #endif

@@ -9,7 +9,7 @@
 #include "handle.h"
 #include "interrupt.h"
 #include "log.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 #include "percpu.h"
 #include "sched.h"
 #include "switch.h"
@@ -106,6 +106,6 @@ struct thread *call_thread(struct thread *thread)
 /* YIELD */
 struct thread *call_yield(struct thread *thread)
 {
-	sched_yield(thread);
+	sched_end_slice(thread);
 	return call_finish(thread, ST_OK);
 }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "boot.h"
 #include "debug.h"
 #include "list.h"
 #include "object.h"
@@ -106,6 +107,19 @@ static uint32_t objects_check(pfn_t *where)
 	return 0;
 }
 
+/* A pool counts the pools below it, and has no more, nor wider limits, than those above. */
+static bool pool_limits_hold(uint16_t pool)
+{
+	const struct pool *entry = &pool_table[pool];
+	uint32_t below = 0;
+
+	for (uint16_t i = 1; i < POOL_COUNT; i++)
+		below += i != pool && pool_is_within(i, pool);
+	if (below != entry->below || below > entry->below_max)
+		return false;
+	return pool == POOL_ROOT || entry->priority <= pool_table[entry->parent].priority;
+}
+
 static uint32_t pools_check(pfn_t *where)
 {
 	static uint32_t frames[POOL_COUNT];
@@ -118,8 +132,50 @@ static uint32_t pools_check(pfn_t *where)
 		*where = pool;
 		if (frames[pool] != (pool_table[pool].live ? pool_table[pool].frames : 0))
 			return RULE_POOL_COUNT;
+		if (pool_table[pool].live && !pool_limits_hold(pool))
+			return RULE_POOL_LIMITS;
 	}
 	return 0;
+}
+
+/* Is the word one that any load of CR3 may change: which identifier a space has at the moment? */
+static bool is_identifier(uint8_t type, uint32_t word)
+{
+	return type == FRAME_SPACE && word >= offsetof(struct space, pcid_generation) / 8 &&
+	       word < offsetof(struct space, threads) / 8;
+}
+
+/* Of a table without the bits that the processor sets by itself, of a space without its identifier.
+   Each step is a bijection: no single change can leave the sum as it was. */
+static uint64_t frame_sum(pfn_t pfn)
+{
+	const uint64_t *words = frame_memory(pfn);
+	uint8_t type = frame_table[pfn].type;
+	bool is_table = frame_type_is_table((frame_type_t)type);
+	uint64_t sum = 1;
+
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
+		uint64_t word = is_identifier(type, i) ? 0 : words[i];
+
+		if (is_table && (word & PTE_P))
+			word &= ~(PTE_A | PTE_D);
+		sum = (sum ^ word) * 0x9e3779b97f4a7c15ull;
+	}
+	return sum ^ sum >> 32;
+}
+
+/* A FREE frame has no contents that anybody could rely on. */
+static bool frame_has_contents(pfn_t pfn)
+{
+	const struct frame *frame = frame_get(pfn);
+
+	return frame && frame->type != FRAME_FREE && !memory_is_image(pfn);
+}
+
+void frame_sums(pfn_t first, uint64_t *sums)
+{
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++)
+		sums[i] = frame_has_contents(first + i) ? frame_sum(first + i) : 0;
 }
 
 uint32_t kernel_ok(pfn_t *where)

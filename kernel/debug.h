@@ -19,9 +19,14 @@ enum {
 	RULE_PORT_QUEUE,         /* callers in the queue of their priority, bits as the queues */
 	RULE_MESSAGE_PAGE,       /* a thread's message page is a MSG frame, held once */
 	RULE_POOL_COUNT,         /* a pool's count = the frames that name it */
+	RULE_POOL_LIMITS,        /* its pools below are counted, its limits no wider than its parent's */
 };
 
 /* Walk everything.  0, or the rule violated with *where = the frame. */
 uint32_t kernel_ok(pfn_t *where);
+
+/* Checksums of the contents of 512 frames from `first` on, 0 for what is no RAM, FREE or the kernel's
+   image: so that a test can tell that something did not change anything. */
+void frame_sums(pfn_t first, uint64_t *sums);
 
 #endif

@@ -11,7 +11,7 @@
 #include "interrupt.h"
 #include "ipc.h"
 #include "irq.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 #include "percpu.h"
 #include "record.h"
 #include "sched.h"

@@ -3,13 +3,13 @@
  *
  * The thread keeps only address and error code.  The tables are walked when the message is
  * delivered, so what the pager reads is never stale, and a fault that somebody else's cure made
- * good costs no message.  Entries of the kernel's slots are not shown.
+ * good costs no message, and no flush: the processor itself forgot what it had of the address when
+ * it raised the fault.  Entries of the kernel's slots are not shown.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "fault.h"
 #include "exception.h"
-#include "flush.h"
 #include "ipc.h"
 #include "object.h"
 #include "percpu.h"
@@ -31,7 +31,7 @@ static void fault_walk(const struct thread *thread, struct walk *walk)
 	walk->refusing_level = walk->levels;
 }
 
-bool fault_is_cured(struct thread *thread)
+bool fault_is_cured(const struct thread *thread)
 {
 	struct walk walk;
 
@@ -40,7 +40,6 @@ bool fault_is_cured(struct thread *thread)
 	fault_walk(thread, &walk);
 	if (walk.refusing_level != 0)
 		return false;
-	flush_space(thread->space);
 	counters.faults_cured_at_delivery++;
 	return true;
 }

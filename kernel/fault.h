@@ -12,9 +12,9 @@
    is parked).  Returns who runs next, as call handlers do. */
 struct thread *fault_raise(struct thread *thread, uint64_t address);
 
-/* The tables now allow the access (another thread's fault was cured): the translation is
-   invalidated, and the thread can go on. */
-bool fault_is_cured(struct thread *thread);
+/* Do the tables allow the access by now (another thread's fault was cured)?  Then the thread can go on:
+   the fault itself made the processor forget the old translation. */
+bool fault_is_cured(const struct thread *thread);
 
 /* Put the fault message of a waiting thread into a receiver's registers (not badge and token). */
 void fault_fill_message(const struct thread *thread, struct registers *to);

@@ -186,13 +186,20 @@ static status_t transfer_step(struct batch *batch, pfn_t pfn, uint64_t pool)
 	return ST_OK;
 }
 
+/* Is it a pool above or below the caller's?  No other may be given anything: a frame that it has not
+   asked for would keep it from ending. */
+static bool pool_is_related(const struct batch *batch, uint64_t pool)
+{
+	return pool < POOL_COUNT && (pool_is_within((uint16_t)pool, batch->pool) ||
+					    pool_is_within(batch->pool, (uint16_t)pool));
+}
+
 /* Give unused frames to a pool above or below the caller's. */
 status_t frame_op_transfer(struct batch *batch, const struct op *op)
 {
 	if (op->b)
 		return ST_BAD_ARGUMENT;
-	if (op->a >= POOL_COUNT || !(pool_is_within((uint16_t)op->a, batch->pool) ||
-					   pool_is_within(batch->pool, (uint16_t)op->a)))
+	if (!pool_is_related(batch, op->a))
 		return ST_NO_RIGHT;
 	return frame_run(batch, op, transfer_step);
 }
@@ -212,7 +219,7 @@ static status_t lend_end(pfn_t pfn, struct frame *frame)
 	return ST_OK;
 }
 
-/* Let another pool map a DATA frame, or end that. */
+/* Let a pool above or below map a DATA frame, or end that. */
 status_t frame_op_lend(struct batch *batch, const struct op *op)
 {
 	pfn_t pfn = OP_PFN(op->head);
@@ -227,7 +234,7 @@ status_t frame_op_lend(struct batch *batch, const struct op *op)
 		return ST_WRONG_TYPE;
 	if (op->a == 0)
 		return lend_end(pfn, frame);
-	if (op->a >= POOL_COUNT || !pool_table[op->a].live)
+	if (!pool_is_related(batch, op->a))
 		return ST_NO_RIGHT;
 	if (frame->flags & (FRAME_LENT | FRAME_BLOCK))
 		return ST_BUSY;

@@ -15,9 +15,12 @@
 /* The live handle in a slot, or NULL. */
 static inline struct handle *handle_get(struct space *space, uint32_t slot)
 {
-	struct handle *handle = &space->handles[slot];
+	struct handle *handle;
 
-	if (slot >= HANDLE_SLOTS || handle->pfn == 0)
+	if (slot >= HANDLE_SLOTS)
+		return NULL;
+	handle = &space->handles[slot];
+	if (handle->pfn == 0)
 		return NULL;
 	if (frame_table[handle->pfn].type != FRAME_PORT || port_of(handle->pfn)->id != handle->id)
 		return NULL;

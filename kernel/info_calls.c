@@ -7,7 +7,7 @@
 #include "call_table.h"
 #include "debug.h"
 #include "log.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 #include "percpu.h"
 #include "record.h"
 #include "shutdown.h"
@@ -26,6 +26,8 @@ struct thread *call_info(struct thread *thread)
 
 	if (registers->rdi > INFO_RECORDS)
 		return call_finish(thread, ST_BAD_ARGUMENT);
+	if (registers->rdi == INFO_RECORDS && !(thread->space->flags & SPACE_DEBUG))
+		return call_finish(thread, ST_NO_RIGHT); /* words of everybody's messages */
 	if (!thread->message)
 		return call_finish(thread, ST_NO_PAGE);
 	page = frame_memory(thread->message);
@@ -87,6 +89,16 @@ static status_t debug_hook(const struct registers *registers)
 	}
 }
 
+static status_t debug_sums(const struct thread *thread)
+{
+	if (!thread->message)
+		return ST_NO_PAGE;
+	if (thread->registers.rsi >= frame_count)
+		return ST_BAD_ARGUMENT;
+	frame_sums((pfn_t)thread->registers.rsi, frame_memory(thread->message));
+	return ST_OK;
+}
+
 /* DEBUG: rdi = DEBUG_LOG ... */
 struct thread *call_debug(struct thread *thread)
 {
@@ -101,6 +113,8 @@ struct thread *call_debug(struct thread *thread)
 		return call_finish(thread, debug_kernel_ok(registers));
 	case DEBUG_HOOK:
 		return call_finish(thread, debug_hook(registers));
+	case DEBUG_SUMS:
+		return call_finish(thread, debug_sums(thread));
 	default:
 		return call_finish(thread, ST_BAD_ARGUMENT);
 	}

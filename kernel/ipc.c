@@ -65,19 +65,17 @@ static void payload_copy(pfn_t to, pfn_t from, uint32_t bytes)
 }
 
 /* Words, payload and handle go over; the sender was checked when it called, but the receiver's
-   page may be missing and the handle gone by now: then they do not go along. */
+   page may be missing, the handle gone and the sender's tag another by now (OP_THREAD_SET): then
+   they do not go along. */
 static void message_move(struct thread *to, const struct thread *from, uint64_t tag)
 {
 	uint32_t bytes = TAG_BYTES(tag);
-	uint64_t arrived = tag & ~TAG_KERNEL_BITS & ~((uint64_t)0xff << TAG_HANDLE_SHIFT);
+	uint64_t arrived = TAG_LABEL(tag);
 
-	arrived &= (1ull << TAG_HANDLE_SHIFT) - 1;
 	copy_words(&to->registers, &from->registers);
-	if (bytes) {
-		if (from->message && to->message)
-			payload_copy(to->message, from->message, bytes);
-		else
-			arrived &= UINT32_MAX;
+	if (bytes && bytes <= PAGE_SIZE && from->message && to->message) {
+		payload_copy(to->message, from->message, bytes);
+		arrived = tag_make(TAG_LABEL(tag), bytes);
 	}
 	if (TAG_HANDLE(tag) && to->receive_slot &&
 	    handle_transfer(from->space, TAG_HANDLE(tag), to->space, to->receive_slot) == ST_OK)
@@ -560,6 +558,20 @@ bool ipc_fail_waiters(struct port *port, uint32_t budget)
 	return true;
 }
 
+/* Receivers wait only while there is nothing to receive. */
+static void receivers_serve(struct port *port)
+{
+	while (!list_is_empty(&port->receivers)) {
+		struct thread *receiver = list_thread(port->receivers.next);
+
+		if (!receive_now(receiver, port))
+			return;
+		list_remove(&receiver->link);
+		receiver->port = NULL;
+		sched_ready(receiver);
+	}
+}
+
 bool ipc_requeue_served(struct port *port, uint32_t budget)
 {
 	struct link *lists[2] = { &port->served, &port->cancels };
@@ -578,5 +590,6 @@ bool ipc_requeue_served(struct port *port, uint32_t budget)
 			queue_insert(port, thread);
 		}
 	}
+	receivers_serve(port);
 	return true;
 }

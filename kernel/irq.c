@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "irq.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 #include "machine/ports.h"
 #include <faultline/fault.h>
 

@@ -202,6 +202,14 @@ static void map_frames(pfn_t first, pfn_t end)
 			(uint64_t)(end - first) * PAGE_SIZE, KERNEL_DATA_BITS);
 }
 
+/* See boot.h. */
+bool memory_is_image(pfn_t pfn)
+{
+	struct frame_run image = image_run();
+
+	return pfn >= image.first && pfn < image.end;
+}
+
 /* The image is left out: it is reached in its own slot only, where its rights are. */
 static void map_ram(void)
 {

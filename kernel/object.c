@@ -13,7 +13,7 @@
 #include "ipc.h"
 #include "list.h"
 #include "log.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 #include "machine/selectors.h"
 #include "pool.h"
 #include "sched.h"
@@ -26,12 +26,18 @@ static uint64_t object_id_next(void)
 	return ++object_id_last;
 }
 
-/* An object's frame goes back to its pool.  Nothing refers to it: the caller made sure. */
-static void object_free(pfn_t pfn)
+/* Change the type of a frame that nothing refers to: the caller made sure. */
+static void object_become(pfn_t pfn, frame_type_t type)
 {
-	status_t status = frame_retype(pfn, FRAME_FREE);
+	status_t status = frame_retype(pfn, type);
 
 	ASSERT(status == ST_OK);
+}
+
+/* An object's frame goes back to its pool. */
+static void object_free(pfn_t pfn)
+{
+	object_become(pfn, FRAME_FREE);
 }
 
 /* The kernel's own slots of a top-level table: direct map, frame table, text; the read-only view
@@ -52,18 +58,13 @@ static void top_fill(pfn_t top, uint32_t flags)
 status_t space_create(pfn_t pfn, pfn_t top, uint32_t flags, uint16_t pool)
 {
 	struct space *space = space_of(pfn);
-	status_t status;
 
 	if (pfn == top || (flags & ~SPACE_RIGHTS))
 		return ST_BAD_ARGUMENT;
-	status = frame_retype(pfn, FRAME_SPACE);
-	if (status != ST_OK)
-		return status;
-	status = frame_retype(top, FRAME_TOP);
-	if (status != ST_OK) {
-		object_free(pfn);
-		return status;
-	}
+	if (!frame_is_unused(&frame_table[pfn]) || !frame_is_unused(&frame_table[top]))
+		return ST_BUSY; /* both, before the first is cleared */
+	object_become(pfn, FRAME_SPACE);
+	object_become(top, FRAME_TOP);
 	top_fill(top, flags);
 	space->id = object_id_next();
 	space->top = top;

@@ -12,7 +12,7 @@
 #include "handle.h"
 #include "ipc.h"
 #include "list.h"
-#include "machine/memory.h"
+#include <machine/memory.h>
 #include "object.h"
 #include "percpu.h"
 #include "pool.h"
@@ -21,6 +21,17 @@
 
 #define REGISTER_WORDS ((uint32_t)(sizeof(struct registers) / 8))
 #define IO_PORTS 0x10000u
+
+_Static_assert(POOL_PRIORITY_MAX == PRIORITY_COUNT - 1, "the root's pool gives all priorities");
+
+/* May the caller give a thread this priority?  Else a pool could take the processor from all
+   others. */
+static status_t priority_check(const struct batch *batch, uint64_t priority)
+{
+	if (priority >= PRIORITY_COUNT)
+		return ST_BAD_ARGUMENT;
+	return priority <= pool_table[batch->pool].priority ? ST_OK : ST_NO_RIGHT;
+}
 
 /* The frame is this pool's and of this type. */
 static status_t object_check(const struct batch *batch, uint64_t pfn, frame_type_t type)
@@ -57,8 +68,8 @@ static status_t op_space_create(struct batch *batch, const struct op *op)
 		return ST_BAD_ARGUMENT;
 	if (pool && !pool_is_within((uint16_t)pool, batch->pool))
 		return ST_NO_RIGHT;
-	/* Rights that the caller's space lacks cannot be given on. */
-	if (batch->caller && ((uint32_t)op->b & ~batch->caller->space->flags))
+	/* Rights that the caller's space lacks cannot be given on; the promise can. */
+	if (batch->caller && ((uint32_t)op->b & ~(batch->caller->space->flags | SPACE_FPU_NONE)))
 		return ST_NO_RIGHT;
 	return space_create(OP_PFN(op->head), (pfn_t)op->a, (uint32_t)op->b, (uint16_t)pool);
 }
@@ -93,8 +104,9 @@ static status_t op_thread_create(struct batch *batch, const struct op *op)
 		status = object_check(batch, op->a, FRAME_SPACE);
 	if (status != ST_OK)
 		return status;
-	if (op->b >= PRIORITY_COUNT)
-		return ST_BAD_ARGUMENT;
+	status = priority_check(batch, op->b);
+	if (status != ST_OK)
+		return status;
 	return thread_create(OP_PFN(op->head), space_of((pfn_t)op->a), (uint32_t)op->b);
 }
 
@@ -170,10 +182,10 @@ static status_t op_thread_set(struct batch *batch, const struct op *op)
 		return status;
 	switch (OP_INDEX(op->head)) {
 	case THREAD_FIELD_PRIORITY:
-		if (op->a >= PRIORITY_COUNT)
-			return ST_BAD_ARGUMENT;
-		thread_set_priority(thread, (uint8_t)op->a);
-		return ST_OK;
+		status = priority_check(batch, op->a);
+		if (status == ST_OK)
+			thread_set_priority(thread, (uint8_t)op->a);
+		return status;
 	case THREAD_FIELD_START:
 		return thread_set_start(thread, op->a, op->b);
 	case THREAD_FIELD_ARGUMENTS:
@@ -348,6 +360,17 @@ static status_t op_handle_set(struct batch *batch, const struct op *op)
 	return ST_OK;
 }
 
+/* The space that FLUSH_SPACE means may be the one that ends: its frame is another thing from here
+   on. */
+static status_t destroy_space(struct batch *batch, struct space *space)
+{
+	status_t status = space_destroy(space);
+
+	if (status == ST_OK && batch->scope == space)
+		batch->scope = NULL;
+	return status;
+}
+
 static status_t op_destroy(struct batch *batch, const struct op *op)
 {
 	pfn_t pfn = OP_PFN(op->head);
@@ -364,7 +387,7 @@ static status_t op_destroy(struct batch *batch, const struct op *op)
 		thread_destroy(thread_of(pfn));
 		return ST_OK;
 	case FRAME_SPACE:
-		return space_destroy(space_of(pfn));
+		return destroy_space(batch, space_of(pfn));
 	case FRAME_PORT:
 		return port_destroy(port_of(pfn));
 	default:
@@ -400,8 +423,37 @@ static status_t op_pool_device(struct batch *batch, const struct op *op)
 	return ST_OK;
 }
 
+/* Has the operation a flag that it does not know, or an argument where it has none? */
+static bool has_surplus(const struct op *op)
+{
+	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head), field = OP_INDEX(op->head);
+
+	if (flags & ~(code == OP_THREAD_START ? OP_START_ANSWER : 0))
+		return true;
+	switch (code) {
+	case OP_THREAD_SET:
+		return op->b && (field == THREAD_FIELD_PRIORITY || field == THREAD_FIELD_FS_BASE ||
+				 field == THREAD_FIELD_MESSAGE);
+	case OP_THREAD_CLONE:
+		return op->b;
+	case OP_THREAD_START:
+		return !flags && (op->a | op->b);
+	case OP_THREAD_GET:
+	case OP_THREAD_STOP:
+	case OP_THREAD_INTERRUPT:
+	case OP_PORT_CREATE:
+	case OP_DESTROY:
+	case OP_PORT_RESET:
+		return op->a | op->b;
+	default:
+		return false;
+	}
+}
+
 status_t object_operation(struct batch *batch, const struct op *op)
 {
+	if (has_surplus(op))
+		return ST_BAD_ARGUMENT;
 	switch (OP_CODE(op->head)) {
 	case OP_SPACE_CREATE:
 		return op_space_create(batch, op);

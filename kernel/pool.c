@@ -18,6 +18,8 @@ void pool_init(void)
 {
 	for (uint32_t i = 0; i < POOL_COUNT; i++)
 		pool_table[i] = (struct pool){ .live = i == POOL_ROOT };
+	pool_table[POOL_ROOT].priority = POOL_PRIORITY_MAX;
+	pool_table[POOL_ROOT].below_max = POOL_BELOW_MAX;
 }
 
 /* See pool.h. */
@@ -41,19 +43,38 @@ static uint32_t pool_depth(uint16_t pool)
 	return depth;
 }
 
+/* May there be one more pool below this one, and so below all above it? */
+static bool pool_has_number(uint16_t pool)
+{
+	for (; pool_exists(pool); pool = pool_table[pool].parent)
+		if (pool_table[pool].below >= pool_table[pool].below_max)
+			return false;
+	return true;
+}
+
+/* A pool below this one begins or ends: all above count it. */
+static void pool_count_below(uint16_t pool, int change)
+{
+	for (; pool_exists(pool); pool = pool_table[pool].parent)
+		pool_table[pool].below = (uint8_t)(pool_table[pool].below + change);
+}
+
 /* A new, empty pool below `parent`, which must exist.  LIMIT: no number left, or too deep. */
 status_t pool_create(uint16_t parent, uint16_t *pool)
 {
-	if (pool_depth(parent) >= POOL_DEPTH_MAX)
+	uint16_t i = POOL_ROOT + 1;
+
+	if (pool_depth(parent) >= POOL_DEPTH_MAX || !pool_has_number(parent))
 		return ST_LIMIT;
-	for (uint16_t i = POOL_ROOT + 1; i < POOL_COUNT; i++) {
-		if (pool_table[i].live)
-			continue;
-		pool_table[i] = (struct pool){ .live = true, .parent = parent };
-		*pool = i;
-		return ST_OK;
-	}
-	return ST_LIMIT;
+	while (pool_table[i].live)
+		i++; /* the root's limit leaves a number */
+	pool_table[i] = (struct pool){ .live = true,
+		.parent = parent,
+		.priority = pool_table[parent].priority,
+		.below_max = pool_table[parent].below_max };
+	pool_count_below(parent, 1);
+	*pool = i;
+	return ST_OK;
 }
 
 static bool pool_has_child(uint16_t pool)
@@ -74,6 +95,7 @@ status_t pool_destroy(uint16_t pool, uint16_t holder)
 	if (entry->frames || entry->borrowed || entry->users || pool_has_child(pool))
 		return ST_BUSY;
 	entry->live = false;
+	pool_count_below(entry->parent, -1);
 	return ST_OK;
 }
 

@@ -5,6 +5,9 @@
  * A pool's number is used again after its end, so nothing may name a pool that ended: it keeps
  * counts of its frames, of the frames lent to it, and of the spaces whose threads may use it.
  *
+ * Two things of the machine are not frames, so the tree limits them: the numbers of pools, and
+ * priorities.  A new pool has the limits that its maker gives it, never wider ones than its maker's.
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #ifndef KERNEL_POOL_H
@@ -18,12 +21,18 @@
 #define POOL_DEPTH_MAX 8
 #define POOL_ROOT      1
 
+#define POOL_PRIORITY_MAX 63u		      /* of the root's */
+#define POOL_BELOW_MAX	  (POOL_COUNT - 2u) /* numbers beside 0 and the root's */
+
 struct pool {
 	bool live;
 	uint16_t parent;
 	uint32_t frames;   /* owned now */
 	uint32_t borrowed; /* frames of others lent to it */
 	uint32_t users;	   /* spaces that have it as their authority */
+	uint8_t priority;  /* the greatest that it may give a thread */
+	uint8_t below;	   /* live pools below it, at any depth */
+	uint8_t below_max; /* at most so many */
 	uint32_t device_first;  /* device pages it may map; the root's pool: all */
 	uint32_t device_count;
 	uint64_t tag;	   /* last commit tag, and the index its batch reached */
@@ -40,7 +49,8 @@ void pool_init(void); /* pool 1 exists, owns nothing yet */
 /* Is `pool` equal to or below `holder`?  Bounded by POOL_DEPTH_MAX.  Never for pool 0. */
 bool pool_is_within(uint16_t pool, uint16_t holder);
 
-status_t pool_create(uint16_t parent, uint16_t *pool) MUST_CHECK; /* LIMIT */
+/* A new pool with its parent's limits.  LIMIT: too many or too deep. */
+status_t pool_create(uint16_t parent, uint16_t *pool) MUST_CHECK;
 
 /* A pool below the holder's, without frames, children, loans and users.  BUSY, NO_RIGHT. */
 status_t pool_destroy(uint16_t pool, uint16_t holder) MUST_CHECK;

@@ -7,20 +7,38 @@
 #include "pool.h"
 #include "thread.h"
 
+/* The limits in a: a priority and a number of pools, or nothing.  No wider than the caller's. */
+static status_t limits_check(const struct batch *batch, uint64_t a)
+{
+	if (a & ~(POOL_LIMITED | POOL_LIMIT_PRIORITY | POOL_LIMIT_BELOW))
+		return ST_BAD_ARGUMENT;
+	if (a && !(a & POOL_LIMITED))
+		return ST_BAD_ARGUMENT;
+	return (a & POOL_LIMIT_PRIORITY) > pool_table[batch->pool].priority ? ST_NO_RIGHT : ST_OK;
+}
+
 /* A pool below the caller's; its number is the result. */
 status_t pool_op_create(struct batch *batch, const struct op *op)
 {
 	uint16_t pool;
-	status_t status;
+	status_t status = limits_check(batch, op->a);
 
-	if (op->a | op->b)
+	if (op->b)
 		return ST_BAD_ARGUMENT;
+	if (status != ST_OK)
+		return status;
 	if (!batch_has_room(batch, 1))
 		return ST_MORE;
 	status = pool_create(batch->pool, &pool);
-	if (status == ST_OK)
-		batch_result(batch, pool);
-	return status;
+	if (status != ST_OK)
+		return status;
+	if (op->a) {
+		pool_table[pool].priority = (uint8_t)(op->a & POOL_LIMIT_PRIORITY);
+		pool_table[pool].below_max =
+			(uint8_t)((op->a & POOL_LIMIT_BELOW) >> POOL_BELOW_SHIFT);
+	}
+	batch_result(batch, pool);
+	return ST_OK;
 }
 
 static const struct handle *caller_handle(const struct batch *batch, uint32_t slot)

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "record.h"
-#include "machine/cpu.h"
+#include <machine/cpu.h>
 
 static struct info_record ring[RECORD_COUNT];
 static uint64_t added; /* since boot; the next goes to added % RECORD_COUNT */

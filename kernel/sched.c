@@ -183,7 +183,7 @@ void sched_bind_deadline(const struct object_ref *port)
 	deadline_port = *port;
 }
 
-void sched_yield(struct thread *thread)
+void sched_end_slice(struct thread *thread)
 {
 	thread->slice = tick - 1;
 }

@@ -37,7 +37,7 @@ void sched_set_deadline(uint64_t nanoseconds);
 void sched_bind_deadline(const struct object_ref *port);
 
 /* The current thread gives the rest of its slice away. */
-void sched_yield(struct thread *thread);
+void sched_end_slice(struct thread *thread);
 
 /* A thread is about to vanish: no register state of it may stay behind in the processor. */
 void sched_forget(struct thread *thread);

@@ -71,7 +71,8 @@ static status_t transfer_open(struct batch *batch, const struct op *op, struct t
 static void transfer_close(const struct transfer *transfer, uint32_t copied)
 {
 	transfer->to.frame->live = (uint16_t)(transfer->to.frame->live + copied);
-	transfer->to.frame->flags |= transfer->from.frame->flags & FRAME_SPECIAL;
+	if (copied != 0)
+		transfer->to.frame->flags |= transfer->from.frame->flags & FRAME_SPECIAL;
 }
 
 static status_t transfer_status(struct batch *batch, const struct transfer *transfer)

@@ -53,8 +53,8 @@ struct space {
 	uint16_t io_first;    /* granted I/O ports: io_count from io_first on */
 	uint32_t io_count;
 	uint32_t irq_mask;    /* granted interrupt lines */
+	uint64_t pcid_generation; /* from here to `threads`: the processor's affair (frame_sums) */
 	uint32_t pcid;        /* address-space identifier; 0: none yet */
-	uint64_t pcid_generation;
 	bool flush_pending;   /* load CR3 with a flush before it runs */
 	struct link threads;  /* thread.space_link */
 	struct handle handles[HANDLE_SLOTS];

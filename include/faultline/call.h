@@ -162,7 +162,8 @@ enum { INFO_BOOT, INFO_COUNTERS, INFO_RECORDS };
 enum {
 	DEBUG_LOG,       /* rsi bytes of the message page go to the kernel's log (serial) */
 	DEBUG_KERNEL_OK, /* walk everything: OK, or BUSY with rdx = frame, r10 = rule violated */
-	DEBUG_HOOK       /* rsi = hook, rdx = value: see DEBUG_HOOK_* */
+	DEBUG_HOOK,      /* rsi = hook, rdx = value: see DEBUG_HOOK_* */
+	DEBUG_SUMS       /* the message page gets checksums of the 512 frames from rsi on, a word each */
 };
 #define DEBUG_PANIC 0x63696e6170ull /* "panic": nobody asks for that by chance */
 enum {

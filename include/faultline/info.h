@@ -64,7 +64,7 @@ struct info_counters {
 	uint64_t tsc;
 };
 
-/* INFO_RECORDS: the last message records, oldest first; as many as fit the page. */
+/* INFO_RECORDS: the last message records, oldest first; as many as fit the page.  Needs SPACE_DEBUG. */
 enum {
 	RECORD_CALL = 1, RECORD_REPLY, RECORD_FAULT, RECORD_EXCEPTION, RECORD_NOTIFY,
 	RECORD_REFUSED, RECORD_INTERRUPT

@@ -80,12 +80,15 @@ enum {
 	OP_HOLD,    /* holds + 1, of a DATA frame or table */
 	OP_RELEASE, /* holds - 1; MISMATCH when there is none */
 	OP_TRANSFER, /* give `count` unused FREE or DATA frames from pfn on to pool a, above or below */
-	OP_LEND,     /* let pool a map this DATA frame, too; a = 0 ends it (BUSY while mapped) */
+	OP_LEND,     /* let pool a, above or below, map this DATA frame, too; a = 0 ends it (BUSY while
+	                mapped) */
 	/* Flush a space (pfn of its SPACE frame) or all spaces (pfn 0) now. */
 	OP_FLUSH,
 
 	/* Objects. */
-	OP_POOL_CREATE, /* a new pool below the caller's; result: its number */
+	/* A new pool below the caller's; result: its number.  a: POOL_LIMITED and what it may have
+	   at most, or 0: as much as the caller's. */
+	OP_POOL_CREATE,
 	OP_POOL_SET,    /* pool a: b = port handle slot | bits << 32, notified of parked threads */
 	OP_POOL_DESTROY, /* pool a, below the caller's, without frames, loans, children, spaces */
 	OP_POOL_TAG,    /* a = commit tag of this batch, kept by the pool with the index reached;
@@ -94,7 +97,8 @@ enum {
 	OP_SPACE_CREATE,
 	/* Port I/O range and interrupts: a = first port | count << 32, b = mask of interrupts. */
 	OP_SPACE_GRANT,
-	/* pfn becomes a THREAD, stopped, of the space with SPACE frame a.  b = priority. */
+	/* pfn becomes a THREAD, stopped, of the space with SPACE frame a.  b = priority, at most
+	   that of the caller's pool. */
 	OP_THREAD_CREATE,
 	OP_THREAD_SET, /* index = THREAD_FIELD_*; a, b = value */
 	OP_THREAD_GET, /* results: the registers of a stopped or waiting thread (struct registers) */
@@ -132,6 +136,12 @@ enum {
 enum { FLUSH_NONE = 0, FLUSH_SPACE = 1, FLUSH_ALL = 2 };
 #define OP_START_ANSWER (1u << 2)
 
+/* OP_POOL_CREATE, a. */
+#define POOL_LIMITED (1ull << 63)
+#define POOL_LIMIT_PRIORITY 0x3full /* the greatest priority that it may give a thread */
+#define POOL_LIMIT_BELOW 0xff00ull  /* the pools that may live below it, at any depth */
+#define POOL_BELOW_SHIFT 8
+
 /* OP_SPACE_CREATE, b. */
 #define SPACE_POOL_SHIFT 32       /* the pool its threads may use in BATCH; 0: none */
 #define SPACE_SEES_FRAMES (1u << 0)
@@ -144,7 +154,7 @@ enum { FLUSH_NONE = 0, FLUSH_SPACE = 1, FLUSH_ALL = 2 };
 
 /* Fields of OP_THREAD_SET. */
 enum {
-	THREAD_FIELD_PRIORITY,   /* a = 0..63, greater is more important */
+	THREAD_FIELD_PRIORITY,   /* a = 0..63, greater is more important; at most the pool's */
 	THREAD_FIELD_START,      /* a = rip, b = rsp; the other registers become 0 */
 	THREAD_FIELD_ARGUMENTS,  /* a = rdi, b = rsi */
 	THREAD_FIELD_FS_BASE,    /* a */

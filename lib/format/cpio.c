@@ -18,6 +18,9 @@
 #define ALIGNMENT    4u
 #define ARCHIVE_MAX  (1ull << 62) /* far beyond any memory: sums below cannot overflow */
 
+/* The name of what ends an archive. */
+static const char trailer[] = "TRAILER!!!";
+
 enum { FIELD_MODE = 1, FIELD_FILE_BYTES = 6, FIELD_NAME_BYTES = 11 };
 
 static bool is_equal(const char *left, const char *right)
@@ -106,7 +109,7 @@ status_t archive_next(
 	name = header + HEADER_BYTES;
 	if (name_bytes > archive_bytes - name_at || !is_name(name, name_bytes))
 		return ST_BAD_FORMAT;
-	if (is_equal(name, "TRAILER!!!"))
+	if (is_equal(name, trailer))
 		return ST_NOT_FOUND;
 	data_at = align_up(name_at + name_bytes);
 	if (data_at > archive_bytes || file_bytes > archive_bytes - data_at)

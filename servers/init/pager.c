@@ -27,7 +27,9 @@ static void create_pool(void)
 {
 	uint64_t pool;
 
-	init_must(operation_ask(operation(OP_POOL_CREATE, 0, 0, 0, 0), &pool), "pager's pool");
+	init_must(operation_ask(operation(OP_POOL_CREATE, 0, 0, POOL_LIMITED | PRIORITY_SERVER, 0),
+			  &pool),
+		"pager's pool");
 	init_must(operation_run(operation(
 			  OP_POOL_SET, 0, 0, pool, INIT_SLOT_PORT | (INIT_NOTIFY_PARKED << 32))),
 		"pager's pool");

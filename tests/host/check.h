@@ -2,7 +2,8 @@
  * A small harness for host tests: a table of named tests, run all or one by name.
  *
  * Prints `ok NAME` or `FAIL NAME: file:line: condition` for each, and `N passed, N failed` last;
- * the exit status is 0 when none failed.  A failed CHECK leaves its test at once.
+ * the exit status is 0 when none failed.  A failed CHECK leaves its test at once; with CHECK_FIRST
+ * in the environment it ends the run, too.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct check_test {
@@ -77,6 +79,8 @@ static inline int check_run(const struct check_test *tests, size_t count, void (
 			passed++;
 		else
 			failed++;
+		if (failed != 0 && getenv("CHECK_FIRST"))
+			break;
 	}
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0 || passed == 0;

@@ -453,6 +453,45 @@ static void test_pools_have_a_greatest_depth_and_number(void)
 	CHECK_EQUAL(created, POOL_COUNT - 2 - POOL_DEPTH_MAX);
 }
 
+static void test_lending_goes_up_or_down_only(void)
+{
+	uint16_t lender = child_pool(POOL_ROOT), sibling = child_pool(POOL_ROOT);
+
+	CHECK_EQUAL(give(lender, DATA_FIRST, 1), ST_OK);
+	CHECK_EQUAL(sim_op(lender, op_head(OP_LEND, 0, DATA_FIRST, 0, 0), sibling, 0), ST_NO_RIGHT);
+	CHECK_EQUAL(op(OP_LEND, DATA_FIRST, sibling, 0), ST_OK); /* by a pool above both */
+	CHECK_EQUAL(op(OP_LEND, DATA_FIRST, 0, 0), ST_OK);
+	CHECK_EQUAL(sim_op(lender, op_head(OP_LEND, 0, DATA_FIRST, 0, 0), POOL_ROOT, 0), ST_OK);
+}
+
+static status_t limited_pool(uint16_t parent, uint64_t limits)
+{
+	return sim_op(parent, op_head(OP_POOL_CREATE, 0, 0, 0, 0), limits, 0);
+}
+
+static void test_limits_of_a_pool_bind_all_below_it(void)
+{
+	uint64_t below_two = POOL_LIMITED | 10 | 2 << POOL_BELOW_SHIFT;
+	uint16_t pool, child;
+
+	CHECK_EQUAL(limited_pool(POOL_ROOT, below_two), ST_OK);
+	pool = (uint16_t)sim_last.results[0];
+	CHECK_EQUAL(pool_table[pool].priority, 10);
+	CHECK_EQUAL(limited_pool(pool, POOL_LIMITED | 11), ST_NO_RIGHT);
+	CHECK_EQUAL(limited_pool(pool, 10), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(limited_pool(pool, POOL_LIMITED | 1 << 6), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(limited_pool(pool, POOL_LIMITED | 1 << 16), ST_BAD_ARGUMENT);
+	child = child_pool(pool); /* with its parent's limits */
+	CHECK_EQUAL(pool_table[child].priority, 10);
+	(void)child_pool(child);
+	CHECK_EQUAL(limited_pool(child, 0), ST_LIMIT);
+	CHECK_EQUAL(limited_pool(pool, 0), ST_LIMIT);
+	CHECK_EQUAL(pool_table[pool].below, 2);
+	CHECK_EQUAL(pool_destroy((uint16_t)(child + 1), POOL_ROOT), ST_OK);
+	CHECK_EQUAL(pool_table[pool].below, 1);
+	CHECK_EQUAL(limited_pool(pool, 0), ST_OK);
+}
+
 static void test_pool_destroy_refuses_pools_in_use(void)
 {
 	uint16_t pool = child_pool(POOL_ROOT), child = child_pool(pool);
@@ -743,6 +782,8 @@ static const struct check_test tests[] = {
 	CHECK_TEST(lend_refuses),
 	CHECK_TEST(pools_form_a_tree),
 	CHECK_TEST(pools_have_a_greatest_depth_and_number),
+	CHECK_TEST(lending_goes_up_or_down_only),
+	CHECK_TEST(limits_of_a_pool_bind_all_below_it),
 	CHECK_TEST(pool_destroy_refuses_pools_in_use),
 	CHECK_TEST(pool_destroy_refuses_others_pools),
 	CHECK_TEST(pool_users_never_go_below_none),

@@ -542,7 +542,7 @@ static status_t do_copy_or_move(struct model *model, struct model_call *call)
 {
 	uint64_t from = OP_PFN(call->op.head), first = OP_INDEX(call->op.head),
 		 count = OP_ENTRIES(call->op.head);
-	uint64_t to = target_pfn(call), target = target_first(call), allowed;
+	uint64_t to = target_pfn(call), target = target_first(call), allowed, live;
 	status_t status = run_named(model, call);
 
 	if (status != ST_OK)
@@ -563,8 +563,11 @@ static status_t do_copy_or_move(struct model *model, struct model_call *call)
 	for (uint64_t i = 0; i < allowed; i++)
 		if (model->word[to][target + i] != 0)
 			return ST_MISMATCH;
-	model->frame[to].special |= model->frame[from].special;
-	return each_entry(model, call, OP_CODE(call->op.head) == OP_COPY ? copy_step : move_step);
+	live = model->frame[to].live;
+	status = each_entry(model, call, OP_CODE(call->op.head) == OP_COPY ? copy_step : move_step);
+	if (from == to || model->frame[to].live != live)
+		model->frame[to].special |= model->frame[from].special;
+	return status;
 }
 
 static status_t split_allowed(struct model *model, struct model_call *call)
@@ -774,13 +777,18 @@ static bool pool_exists(const struct model *model, uint64_t pool)
 	return pool == 1 || (pool < MODEL_POOLS && model->parent[pool] != 0);
 }
 
+static bool pool_is_above_or_below(const struct model *model, const struct model_call *call)
+{
+	return pool_exists(model, call->op.a) &&
+	       (model_pool_within(model, (uint32_t)call->op.a, call->pool) ||
+		       model_pool_within(model, call->pool, (uint32_t)call->op.a));
+}
+
 static status_t do_transfer(struct model *model, struct model_call *call)
 {
 	if (call->op.b)
 		return ST_BAD_ARGUMENT;
-	if (!pool_exists(model, call->op.a) ||
-		(!model_pool_within(model, (uint32_t)call->op.a, call->pool) &&
-			!model_pool_within(model, call->pool, (uint32_t)call->op.a)))
+	if (!pool_is_above_or_below(model, call))
 		return ST_NO_RIGHT;
 	return each_frame(model, call, transfer_step);
 }
@@ -808,7 +816,7 @@ static status_t do_lend(struct model *model, struct model_call *call)
 		frame->holds--;
 		return ST_OK;
 	}
-	if (!pool_exists(model, call->op.a))
+	if (!pool_is_above_or_below(model, call))
 		return ST_NO_RIGHT;
 	if (frame->lent_to || frame->in_block)
 		return ST_BUSY;

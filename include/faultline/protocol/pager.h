@@ -86,8 +86,9 @@ enum {
 
 /* PAGER_TRAP_TEST, word 0. */
 enum {
-	PAGER_HOOK_FAIL_FRAMES, /* the value-th asking for frames from now is refused; 0: none */
-	PAGER_HOOK_RESERVE      /* frames kept from programs; 0: as at the start */
+	PAGER_HOOK_FAIL_FRAMES, /* the value-th asking for frames from now is refused; 0: none; out w0 1 if the hook before had refused one */
+	PAGER_HOOK_RESERVE,     /* frames kept from programs; 0: as at the start */
+	PAGER_HOOK_FAIL_ONWARD  /* as PAGER_HOOK_FAIL_FRAMES; from then on no frame is free for anybody, until the hook is set again */
 };
 
 /* Classes for PAGER_SPACE_CREATE. */

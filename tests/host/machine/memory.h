@@ -22,7 +22,7 @@ extern struct frame sim_frame_table[SIM_FRAMES_MAX];
 
 static inline void *frame_memory(pfn_t pfn)
 {
-	return sim_ram[pfn];
+	return (void *)((uintptr_t)sim_ram + (uintptr_t)pfn * PAGE_SIZE); /* as on the machine */
 }
 
 static inline pfn_t frame_number(const void *memory)
