@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "posix.h"
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -104,5 +105,40 @@ int mprotect(void *address, size_t length, int protection)
 	struct message message = { .w = { (uint64_t)address, length, (uint64_t)protection } };
 	status_t status = posix_request(SLOT_PAGER, PAGER_MPROTECT, 0, &message);
 
+	return status == ST_OK ? 0 : posix_fail(status, ABSENT_MEMORY);
+}
+
+/* Resizes a mapping, moving it if it may or must.  EFAULT: the range is not within one mapping. */
+void *mremap(void *address, size_t length, size_t new_length, int flags, ...)
+{
+	struct message message = {
+		.w = { (uint64_t)address, length, new_length, (uint64_t)flags },
+	};
+	status_t status;
+
+	if (flags & MREMAP_FIXED) {
+		va_list arguments;
+
+		va_start(arguments, flags);
+		message.w[4] = (uint64_t)va_arg(arguments, void *);
+		va_end(arguments);
+	}
+	status = posix_request(SLOT_PAGER, PAGER_MREMAP, 0, &message);
+	if (status != ST_OK) {
+		errno = posix_errno(status, EFAULT);
+		return MAP_FAILED;
+	}
+	return (void *)message.w[0];
+}
+
+/* Says what the pages of the range are for: DONTNEED drops them, WILLNEED fetches them. */
+int madvise(void *address, size_t length, int advice)
+{
+	struct message message = { .w = { (uint64_t)address, length, (uint64_t)advice } };
+	status_t status;
+
+	if (advice == MADV_NORMAL || (length == 0 && (uint64_t)address % PAGE_SIZE == 0))
+		return 0;
+	status = posix_request(SLOT_PAGER, PAGER_MADVISE, 0, &message);
 	return status == ST_OK ? 0 : posix_fail(status, ABSENT_MEMORY);
 }

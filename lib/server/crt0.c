@@ -14,7 +14,7 @@
 #define STACK_TOUCHED (6 * PAGE_SIZE) /* more than any server uses */
 
 /* Of the linker script. */
-extern char server_data_start[], server_data_end[];
+extern char server_image_start[], server_data_start[], server_data_end[];
 
 /*
  * _start: entered by the kernel (init), by init (wired servers) or by the pager (the others), in
@@ -34,6 +34,12 @@ __asm__(".text\n"
 	".section .note.GNU-stack,\"\",@progbits\n"
 	".text\n");
 
+static void look_at(const char *first, const char *end)
+{
+	for (const volatile char *byte = first; byte < end; byte += PAGE_SIZE)
+		(void)*byte;
+}
+
 static void touch(char *first, const char *end)
 {
 	for (volatile char *byte = first; byte < end; byte += PAGE_SIZE) {
@@ -44,15 +50,16 @@ static void touch(char *first, const char *end)
 }
 
 /*
- * Make everything present that the server will ever write: a server that works meets no page
- * fault, so it cannot fail for lack of memory, and what it costs does not depend on what it did
- * before.  The message page has to be there before the first message: payload for a thread
+ * Make everything present that the server will ever execute, read and write: a server that works
+ * meets no page fault, so it cannot fail for lack of memory, and what it costs does not depend on
+ * what it did before.  The message page has to be there before the first message: payload for a thread
  * without one would be lost.
  */
 static void touch_all(void)
 {
 	char here;
 
+	look_at(server_image_start, server_data_start);
 	touch(server_data_start, server_data_end);
 	touch((char *)((uintptr_t)&here - STACK_TOUCHED), &here);
 	touch(MESSAGE_PAGE, (char *)MESSAGE_PAGE + 1);

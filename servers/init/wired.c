@@ -14,6 +14,7 @@
 #include <faultline/layout.h>
 #include <faultline/op.h>
 #include <faultline/protocol/pager.h>
+#include <server/status.h>
 #include <server/string.h>
 
 static _Alignas(4096) uint8_t staging[PAGE_SIZE];
@@ -163,10 +164,12 @@ status_t wired_load(struct wired *wired, const struct archive_file *file, const 
 	struct elf_image image;
 	status_t status = elf_read(file->data, file->bytes, file->bytes, &image, why);
 
+	if (status != ST_OK)
+		return status;
 	for (uint32_t i = 0; status == ST_OK && i < image.segment_count; i++)
 		status = map_segment(wired, &image.segments[i], file->data);
-	if (status == ST_OK)
-		wired->entry = image.entry;
+	*why = status_text(status);
+	wired->entry = image.entry;
 	return status;
 }
 

@@ -231,6 +231,8 @@ static uint32_t resolve_absent(
 		return resolve_frame(space, access, path, region, object, frame);
 	case SUPPLY_PAST_END:
 		return REASON_PAST_END;
+	case SUPPLY_REFUSED:
+		return REASON_NO_MEMORY;
 	default:
 		return FAULT_WAITS;
 	}
@@ -359,6 +361,7 @@ uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path
 	cure.is_message = true;
 	path_own(space, path, true);
 	space->message = frame_pool_take(KIND_MESSAGE);
+	mmu_add(op_head(OP_ZERO, 0, space->message, 0, 1), 0, 0); /* it may have been anybody's */
 	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
 	leaf = leaf_of(path);
 	add_leaf(&leaf, pte_make(space->message, PTE_P | PTE_W | PTE_U | PTE_NX));

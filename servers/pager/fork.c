@@ -11,8 +11,9 @@
  * depends on the number of runs of used top-level slots only, two for an ordinary process.
  *
  * The parent is flushed once, in the same batch and before the child can run: its translations
- * still have W.  If the batch is refused half way, the child is destroyed and the parent keeps
- * some entries without W and their tables one reference: its next write sets W again.
+ * still have W.  If the batch is refused half way, the parent is flushed all the same, the child is
+ * destroyed, and the parent keeps some entries without W and their tables one reference: its next
+ * write sets W again.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -97,7 +98,9 @@ status_t fork_space(struct space *parent, uint64_t badge, struct space **result)
 	copy_record(child, parent);
 	status = run_batch(child, parent);
 	if (status != ST_OK) {
-		space_abandon(child);
+		mmu_add(op_head(OP_FLUSH, 0, parent->frame, 0, 0), 0, 0);
+		if (mmu_run() == ST_OK)
+			space_abandon(child); /* else it stays, and pager_check() reports it */
 		return status;
 	}
 	pager_counters.forks++;

@@ -126,7 +126,25 @@ void frame_pool_set_reserve(uint64_t frames)
 /* See the header. */
 bool frame_pool_must_fail(void)
 {
-	return --frame_pool.fail_at == 0;
+	if (--frame_pool.fail_at != 0)
+		return false;
+	frame_pool.failed++;
+	for (uint32_t class = 0; frame_pool.fail_onward && class < FRAME_CLASSES; class++)
+		frame_pool.reserve[class] = frame_pool.total;
+	return true;
+}
+
+/* See the header. */
+uint64_t frame_pool_fail(uint64_t at, bool onward)
+{
+	uint64_t failed = frame_pool.failed;
+
+	if (failed != 0 && frame_pool.fail_onward)
+		set_reserves(cursor.wanted_reserve);
+	frame_pool.fail_at = at;
+	frame_pool.fail_onward = onward;
+	frame_pool.failed = 0;
+	return failed;
 }
 
 /* See the header. */

@@ -53,7 +53,11 @@ struct frame_pool {
 	uint64_t free;
 	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
 	pfn_t first, last;		 /* the queue */
-	uint64_t fail_at; /* test hook: the n-th taking from now is refused; 0: none */
+	/* Test hook: the n-th asking from now is refused (0: none); if so set, all frames are kept
+	   from everybody from then on; was any refused? */
+	uint64_t fail_at;
+	bool fail_onward;
+	uint64_t failed;
 };
 extern struct frame_pool frame_pool;
 
@@ -70,6 +74,9 @@ static inline enum frame_kind frame_kind(pfn_t pfn)
 
 /* Keep this many frames from programs; 0: what was chosen at the start. */
 void frame_pool_set_reserve(uint64_t frames);
+
+/* Set the test hook; 0: off.  Returns how many askings it has refused itself (0 or 1). */
+uint64_t frame_pool_fail(uint64_t at, bool onward);
 
 /* The test hook: true when this asking is the one to be refused. */
 bool frame_pool_must_fail(void);

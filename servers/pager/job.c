@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "populate.h"
+#include "remap.h"
 #include "tables.h"
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
@@ -67,8 +68,8 @@ static void queue_remove(struct space *space)
 static status_t step_unmap(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	status_t status =
-		tables_clear_step(space, &job->cursor, job->end, job->floor, job->ceiling);
+	const struct clearing range = { job->start, job->end, job->floor, job->ceiling };
+	status_t status = tables_clear_step(space, &job->cursor, &range);
 
 	if (status != ST_OK || job->cursor < job->end)
 		return status;
@@ -113,6 +114,17 @@ static status_t step_protect(struct space *space, bool *done)
 	return status;
 }
 
+/* Like unmap, but the regions stay: so it may as well stop half way. */
+static status_t step_discard(struct space *space, bool *done)
+{
+	struct job *job = &space->job;
+	const struct clearing range = { job->start, job->end, job->start, job->end };
+	status_t status = tables_clear_step(space, &job->cursor, &range);
+
+	*done = job->cursor >= job->end;
+	return status;
+}
+
 /* One step.  *done: the job has ended, and so has the space after a teardown. */
 static status_t job_step(struct space *space, bool *done)
 {
@@ -124,6 +136,15 @@ static status_t job_step(struct space *space, bool *done)
 		return step_unmap(space, done);
 	case JOB_PROTECT:
 		return step_protect(space, done);
+	case JOB_DISCARD:
+		frame_pool_class = FRAMES_PAGER; /* as unmap */
+		return step_discard(space, done);
+	case JOB_REMAP:
+	case JOB_TRIM:
+		return remap_step(space, done);
+	case JOB_MOVE:
+		regions_left = job_work_left = true; /* of the target, which the commit released */
+		return remap_move_step(space);
 	case JOB_POPULATE:
 		/* Filling ahead is a service: the mapping stands if memory ends it early. */
 		if (populate_step(space, done) != ST_OK)
@@ -135,6 +156,12 @@ static status_t job_step(struct space *space, bool *done)
 }
 
 enum slice { SLICE_MORE, SLICE_ENDED, SLICE_KILLED };
+
+/* The regions have changed and the pages must follow. */
+static bool has_no_way_back(const struct space *space)
+{
+	return space->job.kind == JOB_UNMAP || space->job.kind == JOB_MOVE;
+}
 
 /*
  * Some steps.  ENDED: with *status.  KILLED: pages that must go cannot, for lack of frames for the
@@ -149,7 +176,7 @@ static enum slice job_slice(struct space *space, status_t *status)
 		bool done;
 
 		*status = job_step(space, &done);
-		if (*status != ST_OK && space->job.kind == JOB_UNMAP) {
+		if (*status != ST_OK && has_no_way_back(space)) {
 			account_kill(space);
 			return SLICE_KILLED;
 		}
@@ -240,7 +267,7 @@ void job_run_slice(void)
 	job_work_left = false;
 	if (account_is_waiting())
 		account_relieve();
-	else
+	if (!job_work_left) /* else a victim is to be taken apart */
 		answer_settlers();
 }
 

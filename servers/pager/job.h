@@ -13,6 +13,7 @@
 #ifndef PAGER_JOB_H
 #define PAGER_JOB_H
 
+#include "move.h"
 #include <faultline/status.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,10 @@ enum job_kind {
 	JOB_UNMAP,    /* take away the pages of [cursor, end); `removed` held their regions */
 	JOB_PROTECT,  /* take rights away in [cursor, end), then change the regions */
 	JOB_POPULATE, /* fill [cursor, end) */
+	JOB_DISCARD,  /* take away the pages of [cursor, end); the regions stay */
+	JOB_REMAP,    /* make tables ready for a move, then change the regions (remap.h) */
+	JOB_MOVE,     /* move the pages; then UNMAP */
+	JOB_TRIM,     /* the move was refused: tables that are empty go */
 	JOB_TEARDOWN  /* everything: the space is a victim or dying */
 };
 
@@ -34,8 +39,11 @@ struct job {
 	bool regions_next; /* PROTECT: the pages are done, the regions follow */
 	uint32_t rights;   /* PROTECT: what the regions get */
 	uint64_t start, cursor, end;
-	uint64_t floor, ceiling;     /* UNMAP: nothing else is mapped between these */
-	struct region_node *removed; /* UNMAP */
+	uint64_t floor, ceiling;     /* UNMAP: no pages but those that go lie between these */
+	struct region_node *removed; /* UNMAP, MOVE */
+	struct move move;	     /* REMAP, MOVE: the cursor is an offset */
+	uint64_t target_end;	     /* REMAP, TRIM: of the new range */
+	status_t status;	     /* TRIM: why the move was refused */
 	uint64_t token;		     /* of the request to answer at the end; 0: nobody waits */
 	uint64_t word;		     /* word 0 of that answer */
 };

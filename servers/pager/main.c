@@ -18,6 +18,7 @@
 
 #include "server/print.h"
 #include "server/start.h"
+#include "server/status.h"
 
 #define MESSAGES_PER_SLICE 32u /* while there is work left */
 
@@ -38,7 +39,7 @@ static enum reply_kind exchange(struct message *message, enum reply_kind kind, u
 		return REPLY_NONE;
 	}
 	if (kind == REPLY_NONE)
-		server_panic("cannot receive: status %u", (unsigned)status);
+		server_panic("cannot receive: %s", status_text(status));
 	message->token = token;
 	return serve_refused(message, status, kind, sent);
 }
@@ -76,6 +77,6 @@ int main(uint64_t argument)
 	if (status == ST_OK)
 		status = heap_map_bounce();
 	if (status != ST_OK)
-		server_panic("cannot start: status %u", (unsigned)status);
+		server_panic("cannot start: %s", status_text(status));
 	serve();
 }

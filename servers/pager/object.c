@@ -202,6 +202,7 @@ static status_t grow_root(struct object *object)
 		return status;
 	object->root = root;
 	object->levels++;
+	frame_pool_begin(); /* nothing refers to a root: undoing what follows must not free it */
 	return ST_OK;
 }
 
@@ -250,6 +251,19 @@ status_t object_get_page(struct object *object, uint64_t page, pfn_t *frame)
 	}
 	*frame = chain.frame;
 	return status;
+}
+
+/* See the header. */
+enum supply object_supply_page(struct object *object, uint64_t page, pfn_t *frame)
+{
+	switch (object_get_page(object, page, frame)) {
+	case ST_OK:
+		return SUPPLY_SHARED;
+	case ST_NO_MEMORY:
+		return SUPPLY_NO_MEMORY;
+	default:
+		return SUPPLY_REFUSED;
+	}
 }
 
 /* ---- checking ---- */

@@ -38,7 +38,8 @@ enum supply {
 	SUPPLY_FRAME,  /* this frame: mapped read-only, a write gets a copy */
 	SUPPLY_SHARED, /* this frame itself, also for writing */
 	SUPPLY_PAST_END,
-	SUPPLY_NO_MEMORY
+	SUPPLY_NO_MEMORY, /* no frame just now: the access waits */
+	SUPPLY_REFUSED	  /* nor later: the kernel does not let the page be added */
 };
 
 struct object;
@@ -105,6 +106,9 @@ MUST_CHECK status_t object_get_page(struct object *object, uint64_t page, pfn_t 
 
 /* Objects that have a tree: tables without a reference that are no orphans. */
 uint64_t object_roots(void);
+
+/* The same for a supplier of shared pages. */
+enum supply object_supply_page(struct object *object, uint64_t page, pfn_t *frame);
 
 /* All counts are right: 0, or a rule of check.h. */
 uint32_t object_check(uint64_t *where);

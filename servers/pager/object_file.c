@@ -15,8 +15,7 @@ static enum supply file_supply(
 	if (page >= (object->bytes + PAGE_SIZE - 1) / PAGE_SIZE)
 		return SUPPLY_PAST_END;
 	if (region->protection & MAP_SHARED)
-		return object_get_page(object, page, frame) == ST_OK ? SUPPLY_SHARED
-								     : SUPPLY_NO_MEMORY;
+		return object_supply_page(object, page, frame);
 	(void)object_read(object, page, 1, frame);
 	return *frame != 0 ? SUPPLY_FRAME : SUPPLY_ZEROES;
 }

@@ -12,7 +12,7 @@ static enum supply shared_supply(
 	(void)region;
 	if (page >= (object->bytes + PAGE_SIZE - 1) / PAGE_SIZE)
 		return SUPPLY_PAST_END;
-	return object_get_page(object, page, frame) == ST_OK ? SUPPLY_SHARED : SUPPLY_NO_MEMORY;
+	return object_supply_page(object, page, frame);
 }
 
 const struct object_kind object_kind_shared = {

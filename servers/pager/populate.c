@@ -3,8 +3,9 @@
  *
  * The first page of each leaf table is touched as the program would; that makes the tables the
  * space's own.  Empty entries behind it are then filled a run at a time, if the memory is
- * anonymous and writable; all other pages are touched one by one.  Pages that nobody may access
- * are left out.
+ * anonymous and writable; all other pages are touched one by one.  Left out are pages that nobody
+ * may access, those beyond the end of an object, and those that can only be read as zeros: so the
+ * work is bounded by memory, however long the range is.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -80,6 +81,13 @@ static status_t fill_behind(
 	return status;
 }
 
+/* Would filling save anything but the one fault that maps zeros? */
+static bool is_filled(const struct region *region)
+{
+	return (region->protection & REGION_RIGHTS) != 0 &&
+	       (region->object != 0 || (region->protection & MAP_WRITE));
+}
+
 /* See the header. */
 status_t populate_step(struct space *space, bool *done)
 {
@@ -96,14 +104,16 @@ status_t populate_step(struct space *space, bool *done)
 	region = *next;
 	if (job->cursor < region.start)
 		job->cursor = region.start;
-	if (!(region.protection & REGION_RIGHTS)) {
+	if (!is_filled(&region)) {
 		job->cursor = region.end;
 		return ST_OK;
 	}
 	status = fault_touch(
 		space, job->cursor, region.protection & MAP_WRITE ? FAULT_WRITE : 0, &frame);
-	if (status == ST_NOT_FOUND)
-		status = ST_OK; /* beyond the end of an object: nothing to fill */
+	if (status == ST_NOT_FOUND) { /* beyond the end of the object, as all that follows of it */
+		job->cursor = region.end;
+		return ST_OK;
+	}
 	job->cursor += PAGE_SIZE;
 	if (status == ST_OK && region.object == 0 && region.protection & MAP_WRITE)
 		status = fill_behind(space, &job->cursor, &region,

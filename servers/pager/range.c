@@ -16,12 +16,6 @@
 #define DROP_LEVEL_MAX \
 	3u /* entries of higher levels are not dropped: counting below them is long */
 
-/* The first address behind the entry of this level that holds `address`. */
-static uint64_t entry_end(uint64_t address, uint32_t level)
-{
-	return (address / level_span(level) + 1) * level_span(level);
-}
-
 /* Entries from `address` on, up to `end` and the end of their table. */
 static uint32_t run_length(uint64_t address, uint64_t end, uint32_t level)
 {
@@ -33,7 +27,8 @@ static uint32_t run_length(uint64_t address, uint64_t end, uint32_t level)
 	return (uint32_t)(count < RUN_ENTRIES ? count : RUN_ENTRIES);
 }
 
-static uint32_t present_entries(const uint64_t *entries, uint32_t count)
+/* See tables.h. */
+uint32_t tables_count_present(const uint64_t *entries, uint32_t count)
 {
 	uint32_t present = 0;
 
@@ -59,16 +54,17 @@ static status_t count_leaf_table(
 	status = tables_read(table, level_index(address, 1), count, &entries);
 	if (status != ST_OK)
 		return status;
-	*pages += present_entries(entries, count);
+	*pages += tables_count_present(entries, count);
 	*next = address + count * PAGE_SIZE;
 	return ST_OK;
 }
 
-/* See the header. */
-status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages)
+/* Pages present in [start, end), or at least `enough` of them. */
+static status_t count_pages(const struct space *space, uint64_t start, uint64_t end,
+	uint64_t enough, uint64_t *pages)
 {
 	*pages = 0;
-	while (start < end) {
+	while (start < end && *pages < enough) {
 		struct path path;
 		uint32_t level = mmu_levels;
 		status_t status = path_read(&path, space, start);
@@ -83,6 +79,12 @@ status_t tables_count(const struct space *space, uint64_t start, uint64_t end, u
 			return status;
 	}
 	return ST_OK;
+}
+
+/* See the header. */
+status_t tables_count(const struct space *space, uint64_t start, uint64_t end, uint64_t *pages)
+{
+	return count_pages(space, start, end, UINT64_MAX, pages);
 }
 
 /* The present entries of a leaf table from *address on; moves it to the end of the table, or to the
@@ -153,13 +155,13 @@ static status_t count_level2(pfn_t table, uint64_t *pages)
 	return ST_OK;
 }
 
-/* Pages below a run of entries of this level (one entry, if it is above 2). */
-static status_t count_below(
+/* See tables.h. */
+status_t tables_count_below(
 	const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages)
 {
 	*pages = 0;
 	if (level == 1) {
-		*pages = present_entries(entries, count);
+		*pages = tables_count_present(entries, count);
 		return ST_OK;
 	}
 	if (level > 2)
@@ -170,10 +172,8 @@ static status_t count_below(
 	return ST_OK;
 }
 
-/* Tables that became empty are dropped, from this level up.  Their pages have been flushed;
-   against caches that lead to the tables themselves the kernel guards, when their frames are
-   used again. */
-static status_t drop_empty_tables(struct space *space, const struct path *path, uint32_t level)
+/* See tables.h. */
+status_t tables_drop_empty(struct space *space, const struct path *path, uint32_t level)
 {
 	status_t status = ST_OK;
 
@@ -196,11 +196,12 @@ static status_t clear_run(
 	const uint64_t *entries;
 	uint64_t pages;
 	status_t status = tables_read(path->table[level], index, count, &entries);
-	uint32_t present = status == ST_OK ? present_entries(entries, count) : 0;
 
-	if (present == 0)
+	if (status != ST_OK)
 		return status;
-	status = count_below(entries, count, level, &pages);
+	if (tables_count_present(entries, count) == 0)
+		return tables_drop_empty(space, path, level);
+	status = tables_count_below(entries, count, level, &pages);
 	if (status != ST_OK)
 		return status;
 	mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, count), 0, 0);
@@ -209,18 +210,18 @@ static status_t clear_run(
 	if (status != ST_OK)
 		return status;
 	space->resident -= pages;
-	return drop_empty_tables(space, path, level);
+	return tables_drop_empty(space, path, level);
 }
 
 /*
  * Go one level down at path->address; the table there is then the space's own.  *skip: nothing of
- * [address, end) is present below.
+ * [start, end) is present below.
  */
-static status_t descend(
-	struct space *space, struct path *path, uint32_t level, uint64_t end, bool *skip)
+static status_t descend(struct space *space, struct path *path, uint32_t level, uint64_t start,
+	uint64_t end, bool *skip)
 {
 	const uint64_t *entries;
-	uint64_t pages, behind = entry_end(path->address, level);
+	uint64_t pages, behind = entry_end(path->address, level), base = behind - level_span(level);
 	status_t status =
 		tables_read(path->table[level], level_index(path->address, level), 1, &entries);
 
@@ -234,7 +235,8 @@ static status_t descend(
 	path->table[level - 1] = pte_pfn(entries[0]);
 	if (mmu_frame(path->table[level - 1])->refs == 1)
 		return ST_OK;
-	status = tables_count(space, path->address, end < behind ? end : behind, &pages);
+	status = count_pages(
+		space, start > base ? start : base, end < behind ? end : behind, 1, &pages);
 	*skip = pages == 0;
 	if (status != ST_OK || *skip)
 		return status;
@@ -268,34 +270,108 @@ static uint32_t droppable_length(uint64_t address, uint64_t end, uint64_t ceilin
 	return count;
 }
 
-/* See tables.h. */
-status_t tables_clear_step(
-	struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor, uint64_t ceiling)
+/* Go down at path->address to the entry that can be cleared as it is: *level; its table is then the
+   space's own.  *skip: nothing of [start, end) is below the entry of *level. */
+static status_t reach(struct space *space, struct path *path, const struct clearing *range,
+	uint32_t *level, bool *skip)
 {
-	struct path path = { .address = *cursor };
-	uint32_t level = mmu_levels;
-	status_t status;
+	*level = mmu_levels;
+	*skip = false;
+	path->table[*level] = space->top;
+	while (*level > 1 && !(*level <= DROP_LEVEL_MAX &&
+				     entry_is_within(path->address, *level, range->floor,
+					     range->ceiling))) {
+		status_t status =
+			descend(space, path, *level, range->start, range->end, skip);
 
-	path.table[level] = space->top;
-	while (level > 1 &&
-		!(level <= DROP_LEVEL_MAX && entry_is_within(*cursor, level, floor, ceiling))) {
+		if (status != ST_OK || *skip)
+			return status;
+		--*level;
+	}
+	return ST_OK;
+}
+
+/* See tables.h. */
+struct clearing tables_clearing(const struct space *space, uint64_t start, uint64_t end)
+{
+	const struct region *below = region_map_previous(space->regions, start);
+	const struct region *across = region_map_lookup(space->regions, start);
+	const struct region *above = region_map_next(space->regions, end);
+	struct clearing range = {
+		.start = start,
+		.end = end,
+		.floor = below ? below->end : 0,
+		.ceiling = above ? above->start : REGION_USER_END,
+	};
+
+	if (across && across->start < start)
+		range.floor = start;
+	if (range.ceiling < end) /* it goes on behind the end */
+		range.ceiling = end;
+	return range;
+}
+
+/* See tables.h. */
+status_t tables_own_edges(struct space *space, const struct clearing *range)
+{
+	const uint64_t edges[] = { range->start, range->end - PAGE_SIZE };
+	status_t status = ST_OK;
+
+	for (uint32_t i = 0; i < 2 && status == ST_OK; i++) {
+		struct path path = { .address = edges[i] };
+		uint32_t level;
 		bool skip;
 
-		status = descend(space, &path, level, end, &skip);
-		if (status != ST_OK)
-			return status;
-		if (skip) {
-			*cursor = entry_end(*cursor, level);
-			return ST_OK;
-		}
-		level--;
+		status = reach(space, &path, range, &level, &skip);
 	}
-	uint32_t count = droppable_length(*cursor, end, ceiling, level);
+	return status;
+}
 
+/* See tables.h. */
+status_t tables_clear_step(
+	struct space *space, uint64_t *cursor, const struct clearing *range)
+{
+	const struct clearing rest = { *cursor, range->end, range->floor, range->ceiling };
+	struct path path = { .address = *cursor };
+	uint32_t level, count;
+	bool skip;
+	status_t status = reach(space, &path, &rest, &level, &skip);
+
+	if (status != ST_OK)
+		return status;
+	if (skip) {
+		*cursor = entry_end(*cursor, level);
+		return ST_OK;
+	}
+	count = droppable_length(*cursor, rest.end, rest.ceiling, level);
 	status = clear_run(space, &path, level, count);
 	if (status == ST_OK)
 		*cursor = (*cursor / level_span(level) + count) * level_span(level);
 	return status;
+}
+
+/* Every table of the path from this level up belongs to the space alone. */
+static bool path_is_own(const struct path *path, uint32_t level)
+{
+	for (; level < mmu_levels; level++)
+		if (mmu_frame(path->table[level])->refs != 1)
+			return false;
+	return true;
+}
+
+/* See tables.h. */
+status_t tables_trim_step(struct space *space, uint64_t *cursor)
+{
+	struct path path;
+	uint32_t level = mmu_levels;
+	status_t status = path_read(&path, space, *cursor);
+
+	if (status != ST_OK)
+		return status;
+	while (level > 1 && (path.entry[level] & PTE_P))
+		level--;
+	*cursor = entry_end(*cursor, level > 1 ? level : 2);
+	return path_is_own(&path, level) ? tables_drop_empty(space, &path, level) : ST_OK;
 }
 
 /* See tables.h. */
@@ -310,7 +386,7 @@ status_t tables_protect_step(
 	for (uint32_t level = mmu_levels; level > 1; level--) {
 		bool skip;
 
-		status = descend(space, &path, level, end, &skip);
+		status = descend(space, &path, level, *cursor, end, &skip);
 		if (status != ST_OK)
 			return status;
 		if (skip) {

@@ -54,6 +54,9 @@ enum region_kind {
 /* Those that a region keeps; the others are flags of one request. */
 #define REGION_PROTECTION (REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_STACK))
 
+/* The first address behind those that regions may have. */
+#define REGION_USER_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)
+
 struct region {
 	uint64_t start, end;
 	uint32_t protection; /* within REGION_PROTECTION */

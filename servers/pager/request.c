@@ -21,7 +21,7 @@ struct row {
 	request_handler_t *handler;
 };
 
-#define ROWS_PROGRAM 8
+#define ROWS_PROGRAM 10
 static const struct row program_rows[ROWS_PROGRAM] = {
 	{ PAGER_MMAP, OWN, false, request_mmap },
 	{ PAGER_MUNMAP, OWN, false, request_munmap },
@@ -31,6 +31,8 @@ static const struct row program_rows[ROWS_PROGRAM] = {
 	{ PAGER_MAPS, OWN, true, request_maps },
 	{ PAGER_STAT, ANYONE, true, request_stat },
 	{ PAGER_PAGES, OWN, true, request_pages },
+	{ PAGER_MREMAP, OWN, false, request_mremap },
+	{ PAGER_MADVISE, OWN, false, request_madvise },
 };
 
 static const struct row system_rows[] = {
@@ -60,7 +62,7 @@ static const struct row system_rows[] = {
 };
 #define ROWS_SYSTEM (sizeof(system_rows) / sizeof(system_rows[0]))
 
-_Static_assert(PAGER_PAGES - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
+_Static_assert(PAGER_MADVISE - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
 _Static_assert(
 	PAGER_TRAP_TEST - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
 

@@ -10,7 +10,7 @@
 #ifndef PAGER_REQUEST_H
 #define PAGER_REQUEST_H
 
-#include "space.h"
+#include "tables.h"
 
 #include <faultline/call.h>
 #include <faultline/slots.h>
@@ -37,10 +37,11 @@ struct request {
 /* Handle a request; the status is the label of the answer, unless is_later. */
 status_t request_handle(struct request *request);
 
-/* Handlers, by file: request_memory.c, request_break.c, request_space.c, request_object.c,
+/* Handlers, by file: request_memory.c, request_remap.c, request_break.c, request_space.c, request_object.c,
    request_report.c. */
 typedef status_t request_handler_t(struct request *request);
-request_handler_t request_mmap, request_munmap, request_mprotect, request_brk, request_space_map;
+request_handler_t request_mmap, request_munmap, request_mprotect, request_brk, request_space_map,
+	request_mremap, request_madvise;
 request_handler_t request_space_create, request_space_fork, request_space_destroy,
 	request_space_write, request_space_read, request_space_start, request_space_heap,
 	request_space_port, request_space_handle, request_space_limit, request_space_name,
@@ -54,6 +55,17 @@ static inline bool request_is_by_system(const struct request *request)
 {
 	return request->badge & BADGE_SYSTEM;
 }
+
+/* A page-aligned range of the user's part; the length is rounded up.  BAD_ARGUMENT. */
+MUST_CHECK status_t request_check_range(uint64_t address, uint64_t *bytes);
+
+/* Free room for so many pages: at the hint, or the highest there is.  Never where a stack may grow
+   to.  NO_MEMORY. */
+MUST_CHECK status_t request_find_room(
+	const struct space *space, uint64_t hint, uint64_t bytes, uint64_t *address);
+
+/* tables_own_edges(), also with the pager's reserve: before a range goes. */
+MUST_CHECK status_t request_own_edges(struct space *space, const struct clearing *range);
 
 /* Take a range out of the map of request->space and its pages out of the tables; `word` is the
    answer's. */

@@ -12,11 +12,9 @@
 #include "request.h"
 #include "tables.h"
 
-#define USER_SPACE_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)
 #define MAP_FLAGS        \
 	(REGION_RIGHTS | \
 		(uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE))
-#define UNMAP_FRAMES (2u * STEP_FRAMES) /* both ends of a range may need shared tables split */
 
 struct mapping {
 	uint64_t address, bytes;
@@ -31,8 +29,8 @@ static bool rights_are_mixed(uint64_t rights)
 	return (rights & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC);
 }
 
-/* A page-aligned range of the user's part; the length is rounded up. */
-static status_t check_range(uint64_t address, uint64_t *bytes)
+/* See request.h. */
+status_t request_check_range(uint64_t address, uint64_t *bytes)
 {
 	if (address % PAGE_SIZE != 0 || *bytes == 0 || *bytes > LAYOUT_USER_END)
 		return ST_BAD_ARGUMENT;
@@ -45,44 +43,43 @@ static status_t check_range(uint64_t address, uint64_t *bytes)
 
 /* ---- unmapping ---- */
 
-/* Describe the job that takes the pages of a range away; its regions are in `removed`. */
-static void prepare_unmap(
-	struct space *space, uint64_t start, uint64_t end, struct region_node *removed)
-{
-	const struct region *below = region_map_previous(space->regions, start);
-	const struct region *above = region_map_next(space->regions, end);
-
-	space->job = (struct job){
-		.kind = JOB_UNMAP,
-		.start = start,
-		.cursor = start,
-		.end = end,
-		.floor = below ? below->end : 0,
-		.ceiling = above ? above->start : USER_SPACE_END,
-		.removed = removed,
-	};
-}
-
-static bool has_unmap_frames(void)
+/* See request.h. */
+status_t request_own_edges(struct space *space, const struct clearing *range)
 {
 	enum frame_class class = frame_pool_class;
-	bool has;
+	status_t status;
 
-	frame_pool_class = FRAMES_PAGER;
-	has = frame_pool_has(UNMAP_FRAMES);
+	frame_pool_class = FRAMES_PAGER; /* more comes back than goes */
+	status = tables_own_edges(space, range);
 	frame_pool_class = class;
-	return has;
+	return status;
+}
+
+/* Describe the job that takes the pages of a range away; its regions are in `removed`. */
+static void prepare_unmap(
+	struct space *space, const struct clearing *range, struct region_node *removed)
+{
+	space->job = (struct job){
+		.kind = JOB_UNMAP,
+		.start = range->start,
+		.cursor = range->start,
+		.end = range->end,
+		.floor = range->floor,
+		.ceiling = range->ceiling,
+		.removed = removed,
+	};
 }
 
 /* See request.h. */
 status_t request_unmap(struct request *request, uint64_t start, uint64_t end, uint64_t word)
 {
 	struct space *space = request->space;
+	const struct clearing range = tables_clearing(space, start, end);
 	struct region_node *removed;
 	status_t status = region_map_reserve(space->regions, 1);
 
-	if (status == ST_OK && !has_unmap_frames())
-		status = ST_NO_MEMORY;
+	if (status == ST_OK)
+		status = request_own_edges(space, &range);
 	if (status == ST_OK)
 		status = region_map_cut(&space->regions, start, end, &removed);
 	if (status != ST_OK)
@@ -91,7 +88,7 @@ status_t request_unmap(struct request *request, uint64_t start, uint64_t end, ui
 	request->w[0] = word;
 	if (!removed)
 		return ST_OK;
-	prepare_unmap(space, start, end, removed);
+	prepare_unmap(space, &range, removed);
 	return request_begin_job(request, word);
 }
 
@@ -99,7 +96,7 @@ status_t request_unmap(struct request *request, uint64_t start, uint64_t end, ui
 status_t request_munmap(struct request *request)
 {
 	uint64_t bytes = request->w[1];
-	status_t status = check_range(request->w[0], &bytes);
+	status_t status = request_check_range(request->w[0], &bytes);
 
 	if (status != ST_OK)
 		return status;
@@ -137,7 +134,7 @@ static status_t check_mapping(struct mapping *mapping)
 	if (rights_are_mixed(mapping->flags))
 		return ST_NO_ACCESS;
 	mapping->bytes = request_page_up(mapping->bytes);
-	if (is_fixed && check_range(mapping->address, &mapping->bytes) != ST_OK)
+	if (is_fixed && request_check_range(mapping->address, &mapping->bytes) != ST_OK)
 		return ST_BAD_ARGUMENT;
 	if ((mapping->flags & MAP_STACK) && (mapping->object != 0 || mapping->flags & MAP_SHARED))
 		return ST_BAD_ARGUMENT;
@@ -157,25 +154,33 @@ static bool is_room_of_stack(const struct space *space, uint64_t start, uint64_t
 	return above && above->protection & MAP_STACK && start + bytes + room > above->end;
 }
 
+/* See request.h. */
+status_t request_find_room(
+	const struct space *space, uint64_t hint, uint64_t bytes, uint64_t *address)
+{
+	uint64_t rounded = bytes;
+
+	hint &= ~(PAGE_SIZE - 1);
+	if (hint >= LAYOUT_USER_MIN && request_check_range(hint, &rounded) == ST_OK &&
+		!is_room_of_stack(space, hint, bytes) &&
+		region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
+			address) == ST_OK)
+		return ST_OK;
+	return region_map_find_gap(space->regions, bytes, LAYOUT_USER_MIN, LAYOUT_MMAP_TOP,
+		REGION_TOP_DOWN, address);
+}
+
 /* The place: exactly there, or at the hint if it is free, or the highest that is. */
 static status_t place_mapping(const struct space *space, struct mapping *mapping)
 {
-	uint64_t hint = mapping->address & ~(PAGE_SIZE - 1), bytes = mapping->bytes;
-
 	if (mapping->flags & MAP_NO_REPLACE) {
 		const struct region *next = region_map_next(space->regions, mapping->address);
 
-		return next && next->start < mapping->address + bytes ? ST_EXISTS : ST_OK;
+		return next && next->start < mapping->address + mapping->bytes ? ST_EXISTS : ST_OK;
 	}
 	if (mapping->flags & MAP_FIXED_AT)
 		return ST_OK;
-	if (hint >= LAYOUT_USER_MIN && check_range(hint, &bytes) == ST_OK &&
-		!is_room_of_stack(space, hint, bytes) &&
-		region_map_find_gap(space->regions, bytes, hint, hint + bytes, REGION_BOTTOM_UP,
-			&mapping->address) == ST_OK)
-		return ST_OK;
-	return region_map_find_gap(space->regions, bytes, LAYOUT_USER_MIN, LAYOUT_MMAP_TOP,
-		REGION_TOP_DOWN, &mapping->address);
+	return request_find_room(space, mapping->address, mapping->bytes, &mapping->address);
 }
 
 /* What the mapping promises, less what it replaces. */
@@ -242,6 +247,7 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 {
 	struct space *space = request->space;
 	struct region_node *removed = 0;
+	struct clearing range;
 	struct object *made;
 	struct region region;
 	status_t status = check_mapping(mapping);
@@ -252,8 +258,11 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 		status = check_commit(space, mapping);
 	if (status == ST_OK)
 		status = region_map_reserve(space->regions, 2);
-	if (status == ST_OK && mapping->flags & MAP_FIXED_AT && !has_unmap_frames())
-		status = ST_NO_MEMORY;
+	if (status != ST_OK)
+		return status;
+	range = tables_clearing(space, mapping->address, mapping->address + mapping->bytes);
+	if (mapping->flags & MAP_FIXED_AT)
+		status = request_own_edges(space, &range);
 	if (status == ST_OK)
 		status = make_shared_object(space, mapping, &made);
 	if (status != ST_OK)
@@ -262,8 +271,7 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 	if (mapping->flags & MAP_FIXED_AT)
 		status = region_map_cut(&space->regions, region.start, region.end, &removed);
 	if (status == ST_OK) {
-		/* Before the region comes: it may merge with its neighbours. */
-		prepare_unmap(space, region.start, region.end, removed);
+		prepare_unmap(space, &range, removed);
 		status = region_map_insert(&space->regions, &region);
 	}
 	if (made)
@@ -341,7 +349,7 @@ status_t request_mprotect(struct request *request)
 {
 	struct space *space = request->space;
 	uint64_t start = request->w[0], bytes = request->w[1], rights = request->w[2];
-	status_t status = check_range(start, &bytes);
+	status_t status = request_check_range(start, &bytes);
 
 	if (status != ST_OK)
 		return status;

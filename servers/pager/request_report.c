@@ -166,7 +166,8 @@ status_t request_trap_test(struct request *request)
 
 	switch (request->w[0]) {
 	case PAGER_HOOK_FAIL_FRAMES:
-		frame_pool.fail_at = value;
+	case PAGER_HOOK_FAIL_ONWARD:
+		request->w[0] = frame_pool_fail(value, request->w[0] == PAGER_HOOK_FAIL_ONWARD);
 		return ST_OK;
 	case PAGER_HOOK_RESERVE:
 		frame_pool_set_reserve(value);

@@ -211,11 +211,11 @@ static void path_raise(struct path *path, uint32_t level)
 }
 
 /* See the header. */
-void path_own(struct space *space, struct path *path, bool write)
+void path_own_to(struct space *space, struct path *path, bool write, uint32_t lowest)
 {
 	bool is_split = false;
 
-	for (uint32_t level = mmu_levels; level > 1; level--) {
+	for (uint32_t level = mmu_levels; level > lowest; level--) {
 		uint64_t entry = path->entry[level];
 
 		if (!(entry & PTE_P)) {
@@ -228,4 +228,10 @@ void path_own(struct space *space, struct path *path, bool write)
 		}
 	}
 	path->is_split = is_split;
+}
+
+/* See the header. */
+void path_own(struct space *space, struct path *path, bool write)
+{
+	path_own_to(space, path, write, 1);
 }

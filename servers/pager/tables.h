@@ -42,6 +42,12 @@ static inline uint32_t level_index(uint64_t address, uint32_t level)
 	return (uint32_t)(address >> (PAGE_SHIFT + 9 * (level - 1))) & (TABLE_ENTRIES - 1);
 }
 
+/* The first address behind the entry of this level that holds `address`. */
+static inline uint64_t entry_end(uint64_t address, uint32_t level)
+{
+	return (address / level_span(level) + 1) * level_span(level);
+}
+
 /* The path of a fault, from the entries in its message (from the top down). */
 void path_from_entries(
 	struct path *path, const struct space *space, uint64_t address, const uint64_t *entries);
@@ -51,6 +57,9 @@ MUST_CHECK status_t path_read(struct path *path, const struct space *space, uint
 
 /* See above. */
 void path_own(struct space *space, struct path *path, bool write);
+
+/* The same down to the table of this level only; what hangs below its entry is left alone. */
+void path_own_to(struct space *space, struct path *path, bool write, uint32_t lowest);
 
 /* One step of it: the table below the entry of this level is shared, and is split. */
 void path_split_level(struct space *space, struct path *path, uint32_t level);
@@ -72,6 +81,13 @@ void tables_collect(const uint64_t *results, uint32_t count);
 MUST_CHECK status_t tables_count(
 	const struct space *space, uint64_t start, uint64_t end, uint64_t *pages);
 
+/* Pages below a run of entries of this level (one entry, if it is above 2; it is below 4). */
+MUST_CHECK status_t tables_count_below(
+	const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages);
+
+/* Present ones of these. */
+uint32_t tables_count_present(const uint64_t *entries, uint32_t count);
+
 /*
  * The leaf entries of user pages from *address on (page-aligned), as many as fit, looking at a
  * bounded number of tables.  *address = where to go on, 0 behind the last.
@@ -79,13 +95,29 @@ MUST_CHECK status_t tables_count(
 MUST_CHECK status_t tables_list(const struct space *space, uint64_t *address,
 	struct pager_page *pages, uint32_t max, uint32_t *count);
 
+/* A range whose pages go; between floor and ceiling there are no others. */
+struct clearing {
+	uint64_t start, end;
+	uint64_t floor, ceiling;
+};
+
+/* The range with what is mapped around it now: what lies in it is about to go. */
+struct clearing tables_clearing(const struct space *space, uint64_t start, uint64_t end);
+
 /*
- * Take pages away from *cursor on, up to `end`: one run of entries of one table.  Whole tables are
- * dropped where nothing else lies in their span within [floor, ceiling).  Moves the cursor.
+ * Take pages away from *cursor on: one run of entries of one table.  Whole tables are dropped where
+ * nothing else lies in their span.  Moves the cursor.
  * NO_MEMORY: a shared table would have to be split.
  */
 MUST_CHECK status_t tables_clear_step(
-	struct space *space, uint64_t *cursor, uint64_t end, uint64_t floor, uint64_t ceiling);
+	struct space *space, uint64_t *cursor, const struct clearing *range);
+
+/*
+ * Split the shared tables at both ends of the range that clearing it would split.  Behind this it
+ * asks for frames only for a table of the highest level but one (a slot) that lies within the range
+ * as a whole.  NO_MEMORY: not all of them.
+ */
+MUST_CHECK status_t tables_own_edges(struct space *space, const struct clearing *range);
 
 /* Take rights (bits of W, U) away and add NX, from *cursor on: one run of one leaf table. */
 MUST_CHECK status_t tables_protect_step(
@@ -93,6 +125,17 @@ MUST_CHECK status_t tables_protect_step(
 
 /* Frames that one of these steps takes at most. */
 #define STEP_FRAMES PATH_FRAMES
+
+/*
+ * Tables of the path that became empty are dropped, from this level up.  They are the space's own.
+ * Their pages have been flushed; against caches that lead to the tables themselves the kernel
+ * guards, when their frames are used again.
+ */
+MUST_CHECK status_t tables_drop_empty(
+	struct space *space, const struct path *path, uint32_t level);
+
+/* Drop the tables that are empty and the space's own, from *cursor on: one of them. */
+MUST_CHECK status_t tables_trim_step(struct space *space, uint64_t *cursor);
 
 /* Empty the top-level table, whatever is below (the reaper's). */
 MUST_CHECK status_t tables_teardown(struct space *space);

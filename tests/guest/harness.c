@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "harness.h"
+#include "fuzz.h"
 #include <call.h>
 #include <faultline/slots.h>
 #include <sched.h>
@@ -24,9 +25,9 @@
 #define PROCESSES_AT_ONCE 64
 
 static const struct test *const topics[] = {
-	tests_protection, tests_address, tests_cow, tests_fork, tests_heap, tests_stack,
+	tests_flush, tests_protection, tests_address, tests_cow, tests_fork, tests_heap, tests_stack,
 	tests_mapping, tests_shared, tests_exception, tests_process, tests_exec, tests_pointer,
-	tests_message, tests_exhaustion,
+	tests_message, tests_exhaustion, tests_remap, tests_failure, tests_fuzz, tests_lessons, tests_malice,
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
@@ -476,17 +477,20 @@ static int list_tests(void)
 {
 	for (size_t topic = 0; topic < TOPICS; topic++)
 		for (const struct test *test = topics[topic]; test->name; test++)
-			printf("%s%s\n", test->name, test->flags & TEST_LONG ? " (long)" : "");
+			printf("%s%s%s\n", test->name, test->flags & TEST_LONG ? " (long)" : "",
+			       test->flags & TEST_NEEDS_HOOK ? " (hook)" : "");
 	return 0;
 }
 
-static int run_tests(unsigned left_out, int count, char **names)
+/* Those named; or those whose flags among `looked_at` are these. */
+static int run_tests(unsigned looked_at, unsigned flags, int count, char **names)
 {
 	unsigned passed = 0, failed = 0;
 
 	for (size_t topic = 0; topic < TOPICS; topic++)
 		for (const struct test *test = topics[topic]; test->name; test++) {
-			if (count ? !is_named(test->name, count, names) : test->flags & left_out)
+			if (count ? !is_named(test->name, count, names)
+				  : (test->flags & looked_at) != flags)
 				continue;
 			if (run_test(test))
 				passed++;
@@ -497,7 +501,7 @@ static int run_tests(unsigned left_out, int count, char **names)
 	return failed || !passed;
 }
 
-/* tests [-l | -q | NAME...] */
+/* tests [-l | -q | -f | NAME... | --fuzz SEED SEQUENCES] */
 int main(int argc, char **argv)
 {
 	bool is_quick = argc == 2 && !strcmp(argv[1], "-q");
@@ -508,7 +512,11 @@ int main(int argc, char **argv)
 		return list_tests();
 	report = (struct report *)(uintptr_t)shared_pages(1);
 	warm_up();
+	if (argc == 4 && !strcmp(argv[1], "--fuzz"))
+		return !run_test(fuzz_long(argv[2], argv[3]));
 	if (argc == 1 || is_quick)
-		return run_tests(is_quick ? TEST_LONG : 0, 0, NULL);
-	return run_tests(0, argc - 1, argv + 1);
+		return run_tests(TEST_NEEDS_HOOK | (is_quick ? TEST_LONG : 0), 0, 0, NULL);
+	if (argc == 2 && !strcmp(argv[1], "-f"))
+		return run_tests(TEST_NEEDS_HOOK, TEST_NEEDS_HOOK, 0, NULL);
+	return run_tests(0, 0, argc - 1, argv + 1);
 }

@@ -30,6 +30,7 @@
 
 #define TEST_FAILED 99 /* exit status of a process whose CHECK did not hold */
 #define TEST_LONG 1u   /* left out by `tests -q` */
+#define TEST_NEEDS_HOOK 2u /* only by name, or by `tests -f`: programs reach the pager's test hooks */
 
 struct test {
 	const char *name; /* NULL: end of the table */
@@ -41,10 +42,14 @@ struct test {
 #define TEST_SLOW(function, limit) \
 	{.name = #function, .run = function, .flags = TEST_LONG, .seconds = (limit)}
 
+#define TEST_HOOKED(function) \
+	{.name = #function, .run = function, .flags = TEST_NEEDS_HOOK, .seconds = 600}
+
 /* The topics, one file each. */
 extern const struct test tests_protection[], tests_address[], tests_cow[], tests_fork[], tests_heap[],
 	tests_stack[], tests_mapping[], tests_shared[], tests_exception[], tests_process[],
-	tests_exec[], tests_pointer[], tests_message[], tests_exhaustion[];
+	tests_exec[], tests_pointer[], tests_message[], tests_exhaustion[], tests_remap[], tests_failure[], tests_fuzz[],
+	tests_lessons[], tests_malice[], tests_flush[];
 
 /* What exec.c does when the program is started as `tests --exec KIND ...`. */
 int exec_helper(int argc, char **argv);

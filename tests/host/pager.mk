@@ -7,3 +7,16 @@ PAGER_MACHINE := $(PAGER_CORE) tests/host/pager_machine.c tests/host/pager_heap.
 HOST_TESTS += pager pager_property
 pager_SOURCES := tests/host/pager_test.c $(PAGER_MACHINE)
 pager_property_SOURCES := tests/host/pager_property_test.c $(PAGER_MACHINE)
+
+HOST_TESTS += pager_failure
+pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)
+
+# The model: a program for each variant of histories (tests/host/model/history.h), and one that tests it.
+MODEL_SOURCES := $(filter-out %/main_plenty.c %/main_refusing.c %/main_scarce.c %/main_limited.c %/shrink_test.c,\
+	$(wildcard tests/host/model/*.c)) $(PAGER_MACHINE)
+HOST_TESTS += model_plenty model_refusing model_scarce model_limited model_shrink
+model_plenty_SOURCES := tests/host/model/main_plenty.c $(MODEL_SOURCES)
+model_refusing_SOURCES := tests/host/model/main_refusing.c $(MODEL_SOURCES)
+model_scarce_SOURCES := tests/host/model/main_scarce.c $(MODEL_SOURCES)
+model_limited_SOURCES := tests/host/model/main_limited.c $(MODEL_SOURCES)
+model_shrink_SOURCES := tests/host/model/shrink_test.c $(filter-out %/main.c,$(MODEL_SOURCES))

@@ -14,11 +14,11 @@
 
 #define WINDOW_BYTES (1ull << 30)
 
-void machine_fail_heap(uint32_t n);
+uint32_t machine_fail_heap(uint32_t n);
 void machine_clear_heap(void);
 
 static void *windows[HEAP_WINDOWS];
-static uint32_t fail_at;
+static uint32_t fail_at, refused;
 
 /* See heap.h. */
 void *heap_window(enum heap_window window)
@@ -31,22 +31,28 @@ status_t heap_grow(void *address, uint64_t bytes)
 {
 	(void)address;
 	(void)bytes;
-	if (fail_at == 1)
+	if (fail_at == 1) {
+		refused++;
 		return ST_NO_MEMORY;
+	}
 	fail_at -= fail_at != 0 ? 1 : 0;
 	return ST_OK;
 }
 
 /* See pager_machine.h. */
-void machine_fail_heap(uint32_t n)
+uint32_t machine_fail_heap(uint32_t n)
 {
+	uint32_t count = refused;
+
 	fail_at = n;
+	refused = 0;
+	return count;
 }
 
 /* See pager_machine.h. */
 void machine_clear_heap(void)
 {
-	fail_at = 0;
+	fail_at = refused = 0;
 	for (uint32_t i = 0; i < HEAP_WINDOWS; i++) {
 		if (windows[i])
 			munmap(windows[i], WINDOW_BYTES);

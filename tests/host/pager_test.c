@@ -1045,7 +1045,7 @@ static void test_programs_may_ask_about_themselves_only(void)
 	CHECK_EQUAL(machine_program(a, PAGER_MAPS, b, 0, 0, 0, 0)->status, ST_NO_ACCESS);
 	CHECK_EQUAL(machine_program(a, PAGER_MAPS, 0, 0, 0, 0, 0)->status, ST_OK);
 	CHECK_EQUAL(machine_program(99, PAGER_MMAP, 0, 4096, RW, 0, 0)->status, ST_NO_ACCESS);
-	CHECK_EQUAL(machine_program(a, PAGER_PAGES + 1, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
+	CHECK_EQUAL(machine_program(a, PAGER_MADVISE + 1, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
 	CHECK_EQUAL(machine_system(PAGER_TRAP_TEST + 1, 0, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
 	CHECK_EQUAL(machine_system(PAGER_SPACE_FORK, 12345, 0, 0, 0, 0, 0)->status, ST_NOT_FOUND);
 }
@@ -1170,6 +1170,30 @@ static void test_populate_of_a_file_stops_at_its_end(void)
 	end_file(file);
 }
 
+/* However long the mapping is: the work ends at the end of the file. */
+static void test_populate_beyond_the_end_of_a_file_is_no_work(void)
+{
+	uint64_t a = create(), file = make_file(3 * 4096);
+
+	CHECK_EQUAL(map_file(a, BASE, 1ull << 40, MAP_READ | MAP_POPULATE, file, 0), ST_OK);
+	CHECK_EQUAL(map_file(a, BASE + (1ull << 40), 1ull << 40, MAP_READ | MAP_POPULATE, file, 4096),
+		ST_OK);
+	CHECK_EQUAL(read_word(a, BASE + 0x2000), 2000);
+	CHECK_EQUAL(machine_faults, 0);
+	end_file(file);
+}
+
+/* Nor is memory that can only be read as zeros. */
+static void test_populate_of_zeros_is_no_work(void)
+{
+	uint64_t a = create();
+
+	CHECK_EQUAL(map_at(a, BASE, 1ull << 44, MAP_READ | MAP_POPULATE), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE + (1ull << 44), 1ull << 40, MAP_READ | MAP_EXEC | MAP_POPULATE),
+		ST_OK);
+	CHECK_EQUAL(read_word(a, BASE + 0x2000), 0);
+}
+
 static void test_cancelled_request_is_answered(void)
 {
 	uint64_t a = create();
@@ -1219,6 +1243,412 @@ static void test_fault_in_a_busy_space_waits_for_the_job(void)
 	CHECK_EQUAL(serve_message(&message), REPLY_NONE);
 	CHECK_EQUAL(machine_access(a, BASE + 7 * MEBI, 0, &word), REASON_NONE);
 	CHECK_EQUAL(machine_faults, 1);
+}
+
+/* ---- moving mappings, advice ---- */
+
+#define GIBI	  0x40000000ull
+#define SLOT_SPAN (512 * GIBI)
+#define MOVE	  REMAP_MAY_MOVE
+#define FIXED	  (REMAP_MAY_MOVE | REMAP_FIXED)
+
+/* To this address; the status. */
+static status_t remap(uint64_t space, uint64_t address, uint64_t bytes, uint64_t new_bytes,
+	uint64_t flags, uint64_t new_address)
+{
+	return machine_program(space, PAGER_MREMAP, address, bytes, new_bytes, flags, new_address)
+		->status;
+}
+
+static status_t advise(uint64_t space, uint64_t address, uint64_t bytes, uint64_t advice)
+{
+	return machine_program(space, PAGER_MADVISE, address, bytes, advice, 0, 0)->status;
+}
+
+/* Word i of a range is `seed` + i, at the start of each page. */
+static void fill(uint64_t space, uint64_t address, uint64_t pages, uint64_t seed)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		CHECK_EQUAL(write_word(space, address + i * 4096, seed + i), REASON_NONE);
+}
+
+static void expect(uint64_t space, uint64_t address, uint64_t pages, uint64_t seed)
+{
+	for (uint64_t i = 0; i < pages; i++)
+		CHECK_EQUAL(read_word(space, address + i * 4096), seed + i);
+}
+
+static void test_mremap_shrinks_in_place(void)
+{
+	uint64_t a = create();
+
+	CHECK_EQUAL(map_at(a, BASE, 0x8000, RW), ST_OK);
+	fill(a, BASE, 8, 1);
+	CHECK_EQUAL(remap(a, BASE, 0x8000, 0x2001, 0, 0), ST_OK);
+	expect(a, BASE, 3, 1);
+	CHECK_EQUAL(read_reason(a, BASE + 0x3000), REASON_NO_REGION);
+	CHECK_EQUAL(remap(a, BASE + 0x1000, 0x1000, 0x1000, 0, 0), ST_OK);
+	expect(a, BASE, 3, 1);
+}
+
+static void test_mremap_grows_in_place_when_free(void)
+{
+	uint64_t a = create();
+
+	CHECK_EQUAL(map_at(a, BASE, 0x2000, RW), ST_OK);
+	fill(a, BASE, 2, 1);
+	CHECK_EQUAL(remap(a, BASE + 0x1000, 0x1000, 0x3000, 0, 0), ST_OK);
+	expect(a, BASE, 2, 1);
+	CHECK_EQUAL(read_word(a, BASE + 0x3000), 0);
+	CHECK_EQUAL(read_reason(a, BASE + 0x4000), REASON_NO_REGION);
+	CHECK_EQUAL(map_at(a, BASE + 0x4000, 0x1000, MAP_READ), ST_OK);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x5000, 0, 0), ST_NO_MEMORY);
+	CHECK_EQUAL(remap(a, BASE, 0x2000, 0x3000, 0, 0), ST_NO_MEMORY); /* not its end */
+	expect(a, BASE, 2, 1);
+}
+
+static void test_mremap_moves_when_it_must(void)
+{
+	uint64_t a = create(), moved, frames;
+	const struct machine_answer *answer;
+	pfn_t frame;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x3000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE + 0x3000, 0x1000, MAP_READ), ST_OK);
+	fill(a, BASE, 3, 1);
+	frame = pte_pfn(machine_entry(a, BASE + 0x1000));
+	frames = stats().frames_copied;
+	answer = machine_program(a, PAGER_MREMAP, BASE, 0x3000, 0x5000, MOVE, 0);
+	CHECK_EQUAL(answer->status, ST_OK);
+	moved = answer->w[0];
+	CHECK(moved != BASE);
+	CHECK_EQUAL(pte_pfn(machine_entry(a, moved + 0x1000)), frame);
+	CHECK_EQUAL(stats().frames_copied, frames);
+	CHECK(machine_entry(a, moved) & PTE_W);
+	CHECK(machine_entry(a, moved) & PTE_D);
+	expect(a, moved, 3, 1);
+	CHECK_EQUAL(read_word(a, moved + 0x4000), 0);
+	CHECK_EQUAL(read_reason(a, BASE), REASON_NO_REGION);
+	CHECK_EQUAL(read_word(a, BASE + 0x3000), 0);
+}
+
+static void test_mremap_fixed_replaces_what_is_there(void)
+{
+	uint64_t a = create(), there = BASE + 64 * MEBI;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x4000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, there - 0x1000, 0x8000, RW), ST_OK);
+	fill(a, BASE, 2, 1); /* and two empty ones */
+	fill(a, there - 0x1000, 8, 100);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x5000, FIXED, there), ST_OK);
+	expect(a, there, 2, 1);
+	for (uint64_t page = 2; page < 5; page++)
+		CHECK_EQUAL(read_word(a, there + page * 4096), 0);
+	expect(a, there - 0x1000, 1, 100);
+	expect(a, there + 0x5000, 2, 106);
+	CHECK_EQUAL(read_reason(a, BASE), REASON_NO_REGION);
+	CHECK_EQUAL(remap(a, there, 0x5000, 0x1000, FIXED, BASE), ST_OK);
+	expect(a, BASE, 1, 1);
+	CHECK_EQUAL(read_reason(a, there), REASON_NO_REGION);
+	CHECK_EQUAL(read_reason(a, there + 0x4000), REASON_NO_REGION);
+}
+
+static void test_mremap_of_bad_ranges_is_refused(void)
+{
+	uint64_t a = create(), there = BASE + MEBI;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x2000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE + 0x2000, 0x2000, MAP_READ), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE + 16 * MEBI, 0x2000, RW | MAP_STACK), ST_OK);
+	fill(a, BASE, 2, 1);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x5000, MOVE, 0), ST_NOT_FOUND);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x1000, 0, 0), ST_NOT_FOUND);
+	CHECK_EQUAL(remap(a, there, 0x1000, 0x2000, MOVE, 0), ST_NOT_FOUND);
+	CHECK_EQUAL(remap(a, BASE, 0, 0x1000, MOVE, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0, MOVE, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE + 1, 0x1000, 0x1000, MOVE, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0x1000, 4, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, UINT64_MAX, MOVE, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0x1000, REMAP_FIXED, there), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0x1000, FIXED, there + 1), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0x1000, FIXED, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x2000, 0x2000, FIXED, BASE + 0x1000), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE, 0x1000, 0x2000, FIXED, BASE - 0x1000), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(remap(a, BASE + 16 * MEBI, 0x1000, 0x1000, FIXED, there), ST_BAD_ARGUMENT);
+	expect(a, BASE, 2, 1);
+}
+
+static void test_mremap_keeps_sharing_after_fork(void)
+{
+	uint64_t a = create(), b, there = BASE + 8 * GIBI, copies;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x8000, RW), ST_OK);
+	fill(a, BASE, 8, 1);
+	b = fork_of(a);
+	copies = stats().faults_copy;
+	CHECK_EQUAL(remap(a, BASE + 0x2000, 0x3000, 0x3000, FIXED, there), ST_OK);
+	CHECK_EQUAL(stats().faults_copy, copies);
+	expect(b, BASE, 8, 1);
+	expect(a, there, 3, 3);
+	CHECK_EQUAL(pte_pfn(machine_entry(a, there)), pte_pfn(machine_entry(b, BASE + 0x2000)));
+	CHECK_EQUAL(write_word(a, there, 50), REASON_NONE);
+	CHECK_EQUAL(write_word(b, BASE + 0x3000, 60), REASON_NONE);
+	CHECK_EQUAL(read_word(a, there + 0x1000), 4);
+	CHECK_EQUAL(read_word(b, BASE + 0x2000), 3);
+	CHECK_EQUAL(read_reason(a, BASE + 0x2000), REASON_NO_REGION);
+	CHECK_EQUAL(read_reason(b, there), REASON_NO_REGION);
+}
+
+/* Whole tables move by one entry, shared ones without a split. */
+static void test_mremap_of_whole_tables_does_not_split_them(void)
+{
+	uint64_t a = create(), b, splits, place = 16 * GIBI, there = 32 * GIBI;
+
+	CHECK_EQUAL(map_at(a, place, 4 * MEBI, RW), ST_OK);
+	fill(a, place, 1024, 1);
+	b = fork_of(a);
+	splits = stats().tables_split;
+	CHECK_EQUAL(remap(a, place, 4 * MEBI, 4 * MEBI, FIXED, there), ST_OK);
+	CHECK_EQUAL(stats().tables_split, splits + 2); /* L3 and L2 of the source */
+	expect(a, there, 1024, 1);
+	expect(b, place, 1024, 1);
+	CHECK_EQUAL(write_word(a, there + 0x5000, 7), REASON_NONE);
+	CHECK_EQUAL(read_word(b, place + 0x5000), 6);
+	CHECK_EQUAL(write_word(b, place + 0x6000, 8), REASON_NONE);
+	CHECK_EQUAL(read_word(a, there + 0x6000), 7);
+	CHECK_EQUAL(read_reason(a, place), REASON_NO_REGION);
+}
+
+/* Pages on both sides of each border, moved by odd and even distances, with a relative. */
+static void test_mremap_over_table_borders(void)
+{
+	static const uint64_t borders[] = { 2 * MEBI, GIBI, SLOT_SPAN };
+	static const uint64_t distances[] = { 0x1000, 0x7000, 2 * MEBI, 6 * MEBI + 0x3000, GIBI,
+		SLOT_SPAN, SLOT_SPAN + GIBI + 2 * MEBI + 0x1000 };
+
+	for (uint32_t i = 0; i < sizeof(borders) / 8; i++)
+		for (uint32_t j = 0; j < sizeof(distances) / 8; j++) {
+			uint64_t a = create(), b, start = 8 * SLOT_SPAN + borders[i] - 3 * 4096;
+			uint64_t there = 4 * SLOT_SPAN + borders[i] - 3 * 4096 + distances[j];
+
+			CHECK_EQUAL(map_at(a, start, 0x6000, RW), ST_OK);
+			fill(a, start, 6, j * 10);
+			b = fork_of(a);
+			CHECK_EQUAL(remap(a, start, 0x6000, 0x7000, FIXED, there), ST_OK);
+			machine_check();
+			expect(a, there, 6, j * 10);
+			expect(b, start, 6, j * 10);
+			CHECK_EQUAL(read_word(a, there + 0x6000), 0);
+			fill(b, start, 6, 77);
+			expect(a, there, 6, j * 10);
+			CHECK_EQUAL(destroy(a), ST_OK);
+			CHECK_EQUAL(destroy(b), ST_OK);
+			machine_settle();
+			CHECK_EQUAL(stats().frames_free, frames_at_start);
+		}
+}
+
+static void test_mremap_of_a_huge_sparse_range_is_bounded(void)
+{
+	uint64_t a = create(), there = 200 * SLOT_SPAN, steps = 0;
+	struct message message = {
+		.tag = tag_make(PAGER_MREMAP, 0),
+		.w = { SLOT_SPAN, 3 * SLOT_SPAN, 3 * SLOT_SPAN, FIXED, there + 0x1000 },
+		.token = 0x555,
+	};
+
+	message.badge = a;
+	CHECK_EQUAL(map_at(a, SLOT_SPAN, 3 * SLOT_SPAN, MAP_READ), ST_OK);
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_EQUAL(read_word(a, SLOT_SPAN + i * SLOT_SPAN + i * GIBI), 0);
+	CHECK_EQUAL(serve_message(&message), REPLY_NONE);
+	while (job_pending() && steps < 10000) {
+		job_run_slice();
+		steps++;
+	}
+	CHECK(steps > 2 && steps < 1200);
+	CHECK_EQUAL(read_word(a, there + 0x1000), 0);
+	CHECK_EQUAL(read_reason(a, SLOT_SPAN), REASON_NO_REGION);
+}
+
+static void test_mremap_of_shared_memory_and_files(void)
+{
+	uint64_t a = create(), b, file = make_file(0x4000), there = BASE + 32 * MEBI;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x2000, RW | MAP_SHARED), ST_OK);
+	CHECK_EQUAL(map_file(a, BASE + MEBI, 0x4000, RW, file, 0), ST_OK);
+	fill(a, BASE, 2, 1);
+	b = fork_of(a);
+	CHECK_EQUAL(remap(a, BASE, 0x2000, 0x3000, FIXED, there), ST_OK);
+	CHECK_EQUAL(write_word(a, there, 9), REASON_NONE);
+	CHECK_EQUAL(read_word(b, BASE), 9);
+	CHECK_EQUAL(write_word(b, BASE + 0x1000, 10), REASON_NONE);
+	CHECK_EQUAL(read_word(a, there + 0x1000), 10);
+	CHECK_EQUAL(read_reason(a, there + 0x2000), REASON_PAST_END);
+	/* A part of a file mapping keeps its place in the file. */
+	CHECK_EQUAL(write_word(a, BASE + MEBI + 0x2000, 5), REASON_NONE);
+	CHECK_EQUAL(remap(a, BASE + MEBI + 0x1000, 0x2000, 0x4000, FIXED, there + MEBI), ST_OK);
+	CHECK_EQUAL(read_word(a, there + MEBI), 1000);
+	CHECK_EQUAL(read_word(a, there + MEBI + 0x1000), 5);
+	CHECK_EQUAL(read_word(a, there + MEBI + 0x2000), 3000);
+	CHECK_EQUAL(read_reason(a, there + MEBI + 0x3000), REASON_PAST_END);
+	CHECK_EQUAL(read_word(a, BASE + MEBI + 0x3000), 3000);
+	CHECK_EQUAL(read_word(b, BASE + MEBI + 0x2000), 2000);
+	end_file(file);
+}
+
+static void test_mremap_of_the_heap_leaves_a_hole(void)
+{
+	uint64_t a = create(), there = BASE + 32 * MEBI;
+
+	CHECK_EQUAL(machine_system(PAGER_SPACE_HEAP, a, BASE, 0, 0, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(machine_program(a, PAGER_BRK, BASE + 0x4000, 0, 0, 0, 0)->status, ST_OK);
+	fill(a, BASE, 4, 1);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x5000, 0, 0), ST_NO_MEMORY);
+	CHECK_EQUAL(remap(a, BASE + 0x3000, 0x1000, 0x2000, FIXED, there), ST_OK);
+	expect(a, there, 1, 4);
+	expect(a, BASE, 3, 1);
+	CHECK_EQUAL(machine_program(a, PAGER_BRK, BASE + 0x5000, 0, 0, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(read_word(a, BASE + 0x4000), 0);
+	CHECK_EQUAL(read_reason(a, BASE + 0x3000), REASON_NO_REGION);
+	CHECK_EQUAL(machine_program(a, PAGER_BRK, BASE + 0x1000, 0, 0, 0, 0)->status, ST_OK);
+	expect(a, BASE, 1, 1);
+}
+
+static void test_mremap_after_mprotect_keeps_rights(void)
+{
+	uint64_t a = create(), there = BASE + 32 * MEBI;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x4000, RW), ST_OK);
+	fill(a, BASE, 4, 1);
+	CHECK_EQUAL(protect(a, BASE + 0x1000, 0x1000, MAP_READ), ST_OK);
+	CHECK_EQUAL(protect(a, BASE + 0x2000, 0x1000, 0), ST_OK);
+	CHECK_EQUAL(remap(a, BASE, 0x4000, 0x4000, FIXED, there), ST_NOT_FOUND);
+	for (uint64_t page = 0; page < 3; page++)
+		CHECK_EQUAL(remap(a, BASE + page * 4096, 0x1000, 0x1000, FIXED,
+				    there + page * 4096),
+			ST_OK);
+	CHECK_EQUAL(write_word(a, there, 1), REASON_NONE);
+	CHECK_EQUAL(write_word(a, there + 0x1000, 1), REASON_PROTECTION);
+	CHECK_EQUAL(read_reason(a, there + 0x2000), REASON_PROTECTION);
+	CHECK_EQUAL(protect(a, there, 0x3000, RW), ST_OK);
+	expect(a, there, 3, 1);
+	CHECK_EQUAL(read_word(a, BASE + 0x3000), 4);
+}
+
+static void test_mremap_counts_against_the_limit(void)
+{
+	uint64_t a = create(), there = BASE + 64 * MEBI;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x8000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, there, 0x4000, RW), ST_OK);
+	CHECK_EQUAL(machine_system(PAGER_SPACE_LIMIT, a, 12, 0, 0, 0, 0)->status, ST_OK);
+	fill(a, BASE, 8, 1);
+	CHECK_EQUAL(remap(a, BASE, 0x8000, 0x9000, 0, 0), ST_NO_MEMORY);
+	CHECK_EQUAL(remap(a, BASE, 0x8000, 0xd000, FIXED, there), ST_NO_MEMORY);
+	CHECK_EQUAL(remap(a, BASE, 0x8000, 0xc000, FIXED, there), ST_OK);
+	expect(a, there, 8, 1);
+}
+
+/* Every n-th asking for frames and for nodes refused: what was mapped stays as it was. */
+static void test_mremap_refused_half_way_loses_nothing(void)
+{
+	uint64_t a = create(), start = 2 * MEBI * 100 - 0x3000, there = 64 * GIBI + 0x5000;
+	uint64_t n = 0, frames;
+	status_t status = ST_NO_MEMORY;
+
+	CHECK_EQUAL(map_at(a, start, 0x206000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, there + 0x100000, 0x2000, RW), ST_OK);
+	fill(a, start, 0x206, 1);
+	fill(a, there + 0x100000, 2, 5000);
+	(void)fork_of(a);
+	while (status != ST_OK) {
+		CHECK(++n < 100);
+		machine_system(PAGER_TRAP_TEST, PAGER_HOOK_FAIL_FRAMES, n, 0, 0, 0, 0);
+		status = remap(a, start, 0x206000, 0x206000, FIXED, there);
+		machine_system(PAGER_TRAP_TEST, PAGER_HOOK_FAIL_FRAMES, 0, 0, 0, 0, 0);
+		machine_settle();
+		machine_check();
+		CHECK(status == ST_OK || status == ST_NO_MEMORY);
+		expect(a, status == ST_OK ? there : start, 0x206, 1);
+		if (status != ST_OK)
+			expect(a, there + 0x100000, 2, 5000);
+		frames = stats().frames_free;
+	}
+	CHECK(n > 3);
+	expect(spaces[1], start, 0x206, 1);
+	CHECK_EQUAL(stats().frames_free, frames);
+}
+
+static void test_discard_drops_private_pages(void)
+{
+	uint64_t a = create(), b, file = make_file(0x2000), frames;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x4000, RW), ST_OK);
+	CHECK_EQUAL(map_file(a, BASE + 0x4000, 0x2000, RW, file, 0), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE + 0x6000, 0x1000, RW | MAP_SHARED), ST_OK);
+	fill(a, BASE, 7, 1);
+	b = fork_of(a);
+	fill(b, BASE, 2, 50);
+	frames = stats().frames_free;
+	CHECK_EQUAL(advise(b, BASE + 0x1000, 0x6000, ADVICE_DISCARD), ST_OK);
+	CHECK(stats().frames_free >= frames + 1);
+	CHECK_EQUAL(read_word(b, BASE), 50);
+	for (uint64_t page = 1; page < 4; page++)
+		CHECK_EQUAL(read_word(b, BASE + page * 4096), 0);
+	CHECK_EQUAL(read_word(b, BASE + 0x4000), 0);
+	CHECK_EQUAL(read_word(b, BASE + 0x5000), 1000);
+	CHECK_EQUAL(read_word(b, BASE + 0x6000), 7);
+	expect(a, BASE, 7, 1);
+	CHECK_EQUAL(write_word(b, BASE + 0x1000, 9), REASON_NONE);
+	expect(a, BASE, 7, 1);
+	end_file(file);
+}
+
+static void test_discard_of_shared_tables_keeps_the_relative(void)
+{
+	uint64_t a = create(), b, splits;
+
+	CHECK_EQUAL(map_at(a, 16 * GIBI, 6 * MEBI, RW), ST_OK);
+	fill(a, 16 * GIBI, 1536, 1);
+	b = fork_of(a);
+	splits = stats().tables_split;
+	CHECK_EQUAL(advise(b, 16 * GIBI + 0x1000, 6 * MEBI - 0x1000, ADVICE_DISCARD), ST_OK);
+	CHECK_EQUAL(stats().tables_split, splits + 3); /* of the first leaf table's path */
+	CHECK_EQUAL(read_word(b, 16 * GIBI), 1);
+	CHECK_EQUAL(read_word(b, 16 * GIBI + 0x1000), 0);
+	CHECK_EQUAL(read_word(b, 16 * GIBI + 5 * MEBI), 0);
+	expect(a, 16 * GIBI, 1536, 1);
+}
+
+static void test_populate_on_advice(void)
+{
+	uint64_t a = create(), faults;
+
+	CHECK_EQUAL(map_at(a, BASE, 0x20000, RW), ST_OK);
+	CHECK_EQUAL(write_word(a, BASE + 0x3000, 3), REASON_NONE);
+	CHECK_EQUAL(advise(a, BASE, 0x10000, ADVICE_POPULATE), ST_OK);
+	faults = machine_faults;
+	for (uint64_t page = 0; page < 16; page++)
+		CHECK_EQUAL(write_word(a, BASE + page * 4096 + 8, page), REASON_NONE);
+	CHECK_EQUAL(machine_faults, faults);
+	CHECK_EQUAL(read_word(a, BASE + 0x3000), 3);
+	CHECK_EQUAL(machine_entry(a, BASE + 0x10000), 0);
+}
+
+static void test_bad_advice_is_refused(void)
+{
+	uint64_t a = create();
+
+	CHECK_EQUAL(map_at(a, BASE, 0x2000, RW), ST_OK);
+	fill(a, BASE, 2, 1);
+	CHECK_EQUAL(advise(a, BASE, 0x3000, ADVICE_DISCARD), ST_NOT_FOUND);
+	CHECK_EQUAL(advise(a, BASE + 0x2000, 0x1000, ADVICE_POPULATE), ST_NOT_FOUND);
+	CHECK_EQUAL(advise(a, BASE, 0x1000, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(advise(a, BASE, 0x1000, 3), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(advise(a, BASE + 8, 0x1000, ADVICE_DISCARD), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(advise(a, BASE, 0, ADVICE_DISCARD), ST_BAD_ARGUMENT);
+	expect(a, BASE, 2, 1);
 }
 
 /* ---- shortage ---- */
@@ -1402,9 +1832,29 @@ static const struct check_test tests[] = {
 	CHECK_TEST(maps_lists_regions),
 	CHECK_TEST(populate_fills_the_range),
 	CHECK_TEST(populate_of_a_file_stops_at_its_end),
+	CHECK_TEST(populate_beyond_the_end_of_a_file_is_no_work),
+	CHECK_TEST(populate_of_zeros_is_no_work),
 	CHECK_TEST(cancelled_request_is_answered),
 	CHECK_TEST(space_with_a_job_can_be_destroyed),
 	CHECK_TEST(fault_in_a_busy_space_waits_for_the_job),
+	CHECK_TEST(mremap_shrinks_in_place),
+	CHECK_TEST(mremap_grows_in_place_when_free),
+	CHECK_TEST(mremap_moves_when_it_must),
+	CHECK_TEST(mremap_fixed_replaces_what_is_there),
+	CHECK_TEST(mremap_of_bad_ranges_is_refused),
+	CHECK_TEST(mremap_keeps_sharing_after_fork),
+	CHECK_TEST(mremap_of_whole_tables_does_not_split_them),
+	CHECK_TEST(mremap_over_table_borders),
+	CHECK_TEST(mremap_of_a_huge_sparse_range_is_bounded),
+	CHECK_TEST(mremap_of_shared_memory_and_files),
+	CHECK_TEST(mremap_of_the_heap_leaves_a_hole),
+	CHECK_TEST(mremap_after_mprotect_keeps_rights),
+	CHECK_TEST(mremap_counts_against_the_limit),
+	CHECK_TEST(mremap_refused_half_way_loses_nothing),
+	CHECK_TEST(discard_drops_private_pages),
+	CHECK_TEST(discard_of_shared_tables_keeps_the_relative),
+	CHECK_TEST(populate_on_advice),
+	CHECK_TEST(bad_advice_is_refused),
 	CHECK_TEST(every_failing_allocation_of_a_fault_is_survived),
 	CHECK_TEST(refused_growth_of_the_heap_changes_nothing),
 	CHECK_TEST(hog_is_killed_and_others_go_on),

@@ -31,9 +31,21 @@ extern "C" {
 #define MAP_NORESERVE 0
 #define MAP_FAILED    ((void *)-1)
 
+/* mremap().  The values are the wire's. */
+#define MREMAP_MAYMOVE REMAP_MAY_MOVE
+#define MREMAP_FIXED   REMAP_FIXED
+
+/* madvise().  WILLNEED fetches as much as there is memory for and never fails for lack of it. */
+#define MADV_NORMAL   0
+#define MADV_DONTNEED ADVICE_DISCARD
+#define MADV_WILLNEED ADVICE_POPULATE
+
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t length);
 int mprotect(void *address, size_t length, int protection);
+/* With MREMAP_FIXED a fifth argument: the new address. */
+void *mremap(void *address, size_t length, size_t new_length, int flags, ...);
+int madvise(void *address, size_t length, int advice);
 
 #ifdef __cplusplus
 }
