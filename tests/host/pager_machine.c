@@ -14,14 +14,16 @@
 #include "../../servers/pager/request.h"
 #include "../../servers/pager/serve.h"
 #include "../../servers/pager/start.h"
+#include "machine/memory.h"
+#include "sim/processor.h"
 #include "sim/sim.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL	    1 /* the root pool */
-#define CACHE_SLOTS 16384u
+#define POOL 1 /* the root pool */
 
 /* ---- mmu.h ---- */
 
@@ -37,8 +39,7 @@ pfn_t mmu_bounce_frame;
 pfn_t mmu_zero_frame;
 uint32_t mmu_levels;
 
-extern struct frame sim_frame_table[];
-extern uint8_t sim_ram[][4096];
+extern uint32_t frame_count; /* of the kernel */
 
 uint64_t machine_faults, machine_notifications;
 uint32_t machine_operations;
@@ -52,80 +53,121 @@ static void fail(const char *what, uint64_t a, uint64_t b)
 	abort();
 }
 
-/* ---- translations ---- */
+/* See the header. */
+struct machine_watch machine_watch;
+enum machine_plant machine_plant;
+bool machine_shoots_down;
 
-struct translation {
-	pfn_t top;
-	uint64_t page; /* plus 1; 0: none */
-	pfn_t frame;
-	uint64_t rights; /* PTE_W, PTE_NX as ANDed and ORed over the levels */
-};
-static struct translation cache[CACHE_SLOTS];
-/* The same for leaf tables: page is the number of the 2 MiB, frame that of the table. */
-static struct translation table_cache[CACHE_SLOTS];
-static struct sim_flushes seen;
+/* ---- flushes ---- */
 
-static struct translation *cache_slot(struct translation *slots, pfn_t top, uint64_t page)
+/* Where the kernel flushes; on all processors.  Before it, others may run. */
+static void obey_flush(struct space *kernel_space)
 {
-	return &slots[(page * 31 + top * 7919u) % CACHE_SLOTS];
-}
-
-static bool slot_holds(const struct translation *slot, pfn_t top, uint64_t page)
-{
-	return slot->page == page && slot->top == top;
-}
-
-static void cache_drop_top(pfn_t top)
-{
-	for (uint32_t i = 0; i < CACHE_SLOTS; i++) {
-		if (cache[i].top == top)
-			cache[i].page = 0;
-		if (table_cache[i].top == top)
-			table_cache[i].page = 0;
-	}
-}
-
-static void cache_drop_all(void)
-{
-	memset(cache, 0, sizeof(cache));
-	memset(table_cache, 0, sizeof(table_cache));
-}
-
-static pfn_t top_of_kernel_space(const void *kernel_space)
-{
-	/* struct space of the kernel: id, then top */
-	return *(const pfn_t *)(const void *)((const uint8_t *)kernel_space + sizeof(uint64_t));
-}
-
-/* Obey the flushes that the last batch made: all of one batch of the pager are of one space. */
-static void cache_follow(void)
-{
-	if (sim_flushes.everything != seen.everything)
-		cache_drop_all();
-	else if (sim_flushes.space != seen.space)
-		cache_drop_top(top_of_kernel_space(sim_flushes.last_space));
-	seen = sim_flushes;
+	if (machine_watch.between)
+		machine_watch.between();
+	if (!kernel_space)
+		processors_flush_all();
+	else if (machine_plant != PLANT_NO_FLUSH)
+		processors_flush_space(frame_number(kernel_space));
 }
 
 /* ---- batches ---- */
 
-static status_t run_batch(const struct op *ops, uint32_t count, struct space *scope)
+/* Places of this operation: that of a fill has its list behind it. */
+static uint32_t op_places(const struct op *op, uint32_t rest)
+{
+	uint32_t places = 1;
+
+	if (OP_CODE(op->head) == OP_FILL)
+		places += (OP_ENTRIES(op->head) + 5) / 6;
+	return places < rest ? places : rest;
+}
+
+/* What happens to the operation if a fault is planted. */
+static void plant_after(const struct op *op)
+{
+	uint64_t *target = frame_memory(OP_PFN(op->a) % SIM_FRAMES_MAX);
+	uint32_t first = OP_INDEX(op->a);
+
+	if (machine_plant != PLANT_KEEP_WRITE || OP_CODE(op->head) != OP_COPY)
+		return;
+	for (uint32_t i = first; i < first + OP_ENTRIES(op->head); i++)
+		target[i] |= target[i] & PTE_P ? PTE_W : 0;
+}
+
+static bool plant_skips(const struct op *op)
+{
+	return machine_plant == PLANT_NO_COPY && OP_CODE(op->head) == OP_COPY_FRAME && op->b == 0;
+}
+
+/* Its identifier is never loaded again. */
+static void forget_space(const struct op *op)
+{
+	if (OP_CODE(op->head) == OP_DESTROY && OP_PFN(op->head) < frame_count &&
+		sim_frame_table[OP_PFN(op->head)].type == FRAME_SPACE)
+		processors_flush_space(OP_PFN(op->head));
+}
+
+static status_t run_op(struct batch *batch, const struct op *op, uint32_t places)
+{
+	status_t status = ST_OK;
+	uint32_t index;
+
+	if (machine_watch.between)
+		machine_watch.between();
+	if (machine_watch.before)
+		machine_watch.before(op);
+	forget_space(op);
+	if (!plant_skips(op))
+		status = batch_run(batch, op, places, &index);
+	if (status == ST_OK)
+		plant_after(op);
+	if (status == ST_OK && OP_CODE(op->head) == OP_SPACE_CREATE)
+		processors_flush_space(OP_PFN(op->head)); /* a new identifier */
+	if (machine_watch.after)
+		machine_watch.after(op, status);
+	return status;
+}
+
+/* One operation after the other: what a batch is. */
+static status_t run_batch(uint16_t pool, const struct op *ops, uint32_t count, struct space *scope)
 {
 	struct batch batch = {
-		.pool = POOL,
+		.pool = pool,
 		.scope = scope,
 		.work_left = OP_WORK_MAX,
 		.results = outcome.results,
 		.result_max = OP_RESULTS_MAX,
 	};
 
-	outcome.status = batch_run(&batch, ops, count, &outcome.index);
+	outcome.status = ST_OK;
+	outcome.index = 0;
+	while (outcome.index < count && outcome.status == ST_OK) {
+		const struct op *op = &ops[outcome.index];
+		uint32_t places = op_places(op, count - outcome.index);
+
+		outcome.status = run_op(&batch, op, places);
+		outcome.index += outcome.status == ST_OK ? places : 0;
+	}
 	outcome.done = batch.done;
 	outcome.count = batch.result_count;
-	cache_follow();
 	return outcome.status;
 }
 
+/* See the header. */
+status_t machine_run(uint16_t pool, const struct op *ops, uint32_t count)
+{
+	return run_batch(pool, ops, count, 0);
+}
+
+/* See the header. */
+const uint64_t *machine_results(uint32_t *count)
+{
+	*count = outcome.count;
+	return outcome.results;
+}
+
+/* See mmu.h. */
 status_t mmu_run(void)
 {
 	status_t status = ST_OK;
@@ -134,7 +176,7 @@ status_t mmu_run(void)
 	if (mmu_count > OP_MAX_IN_PAGE)
 		fail("too many operations collected", mmu_count, 0);
 	while (mmu_count != 0) {
-		status = run_batch(mmu_ops, mmu_count, 0);
+		status = run_batch(POOL, mmu_ops, mmu_count, 0);
 		mmu_result_count = outcome.count;
 		if (status != ST_MORE)
 			break;
@@ -232,19 +274,25 @@ uint32_t mmu_check(uint64_t *where)
 /* See the header. */
 void machine_start(uint32_t frames)
 {
+	machine_start_without(frames, 0);
+}
+
+/* See the header. */
+void machine_start_without(uint32_t frames, uint32_t kept)
+{
 	static struct pager_boot boot;
 	status_t status;
 
 	sim_start(frames);
-	cache_drop_all();
-	seen = sim_flushes;
+	processors_start(PROCESSORS_MAX);
+	sim_flush_hook = obey_flush;
 	machine_clear_heap();
 	memset(handle_rights, 0, sizeof(handle_rights));
 	mmu_frames = sim_frame_table;
 	mmu_count = late_count = 0;
 	mmu_levels = LAYOUT_LEVELS;
 	mmu_zero_frame = SIM_ZERO_FRAME;
-	mmu_bounce_frame = frames - 1;
+	mmu_bounce_frame = frames - kept - 1;
 	mmu_bounce = sim_ram[mmu_bounce_frame];
 	if (sim_op(POOL, op_head(OP_RETYPE, 0, mmu_bounce_frame, 0, 1), FRAME_DATA, 0) != ST_OK)
 		fail("no bounce page", 0, 0);
@@ -256,7 +304,7 @@ void machine_start(uint32_t frames)
 		.reserve_frames = 32,
 		.range_count = 2,
 		.ranges = { { SIM_FIRST_FREE, 100 },
-			{ SIM_FIRST_FREE + 100, frames - SIM_FIRST_FREE - 101 } },
+			{ SIM_FIRST_FREE + 100, frames - kept - SIM_FIRST_FREE - 101 } },
 	};
 	status = pager_start(&boot);
 	if (status != ST_OK)
@@ -278,13 +326,14 @@ static status_t run_reply(const struct message *message, struct space *scope)
 	struct op ops[OP_MAX_IN_PAGE];
 
 	if (!(message->tag & TAG_OPS_IN_PAGE))
-		return run_batch(in_registers, count, scope);
+		return run_batch(POOL, in_registers, count, scope);
 	memcpy(ops, mmu_ops, sizeof(ops));
-	return run_batch(ops, count, scope);
+	return run_batch(POOL, ops, count, scope);
 }
 
-/* Give the message to the pager and carry out its reply: false if it comes later. */
-static bool exchange(struct message *message)
+/* Give the message to the pager and carry out its reply: false if it comes later, or if nobody is
+   there to hear it (`lost`). */
+static bool exchange(struct message *message, bool lost)
 {
 	enum reply_kind kind;
 	struct space *space = space_find(message->badge);
@@ -294,12 +343,14 @@ static bool exchange(struct message *message)
 	kind = serve_message(message);
 	while (kind == REPLY_CURE) {
 		uint64_t sent = message->tag;
-		status_t status = run_reply(message, scope);
+		status_t status = lost ? ST_BAD_TOKEN : run_reply(message, scope);
 
+		mmu_count = 0;
+		if (lost)
+			return serve_refused(message, status, kind, sent) != REPLY_NONE;
 		message->w[0] = outcome.index;
 		message->w[1] = outcome.done;
 		message->w[2] = outcome.count;
-		mmu_count = 0;
 		machine_operations = TAG_OPS(sent);
 		if (status == ST_OK && outcome.count == 0)
 			return true;
@@ -309,20 +360,18 @@ static bool exchange(struct message *message)
 		if (status == ST_RESULTS)
 			return true;
 	}
-	return kind != REPLY_NONE;
+	return kind != REPLY_NONE && !lost;
 }
 
-/* See the header. */
-const struct machine_answer *machine_call(const struct machine_request *request)
+/* ---- requests ---- */
+
+static struct message message_of(const struct machine_request *request)
 {
-	static struct machine_answer answer;
 	struct message message = {
 		.tag = tag_make(request->label, request->bytes),
 		.badge = request->badge,
 		.token = next_token++,
 	};
-	uint64_t token = message.token;
-	uint32_t label;
 
 	memcpy(message.w, request->w, sizeof(request->w));
 	if (request->bytes != 0)
@@ -331,18 +380,73 @@ const struct machine_answer *machine_call(const struct machine_request *request)
 		message.tag |= TAG_GOT_HANDLE;
 		handle_rights[OWN_SLOT_RECEIVE] = RIGHT_SEND | RIGHT_MINT | RIGHT_GIVE;
 	}
-	memset(&answer, 0, sizeof(answer));
-	if (exchange(&message)) {
-		answer.status = (status_t)TAG_LABEL(message.tag);
-		memcpy(answer.w, message.w, sizeof(answer.w));
-		answer.bytes = TAG_BYTES(message.tag);
-		memcpy(answer.payload, message_page, answer.bytes);
-	} else {
-		if (!late_wait(token, &label, &answer.w[0]))
-			fail("no answer to a request", request->label, request->badge);
-		answer.status = (status_t)label;
-	}
-	return &answer;
+	return message;
+}
+
+/* See the header. */
+uint64_t machine_send(const struct machine_request *request, const struct machine_answer **result)
+{
+	static struct machine_answer answer;
+	struct message message = message_of(request);
+	uint64_t token = message.token;
+
+	*result = &answer;
+	memset(&answer, 0, offsetof(struct machine_answer, payload));
+	if (!exchange(&message, false))
+		return token;
+	answer.status = (status_t)TAG_LABEL(message.tag);
+	memcpy(answer.w, message.w, sizeof(answer.w));
+	answer.bytes = TAG_BYTES(message.tag);
+	memcpy(answer.payload, message_page, answer.bytes);
+	return 0;
+}
+
+/* See the header. */
+const struct machine_answer *machine_call(const struct machine_request *request)
+{
+	static struct machine_answer result;
+	const struct machine_answer *answer;
+	uint64_t token = machine_send(request, &answer);
+	uint32_t label;
+
+	if (token == 0)
+		return answer;
+	memset(&result, 0, offsetof(struct machine_answer, payload));
+	if (!late_wait(token, &label, &result.w[0]))
+		fail("no answer to a request", request->label, request->badge);
+	result.status = (status_t)label;
+	return &result;
+}
+
+/* See the header. */
+bool machine_take_late(uint64_t token, uint32_t *label, uint64_t *word)
+{
+	return late_take(token, label, word);
+}
+
+/* See the header. */
+bool machine_cancel(uint64_t token)
+{
+	struct message message = { .tag = TAG_CANCEL, .token = token };
+
+	return exchange(&message, false);
+}
+
+/* See the header. */
+bool machine_slice(void)
+{
+	if (!job_pending())
+		return false;
+	job_run_slice();
+	return true;
+}
+
+/* See the header. */
+bool machine_is_busy(uint64_t id)
+{
+	const struct space *space = space_find(id);
+
+	return space && space->job.kind != JOB_NONE;
 }
 
 /* See the header. */
@@ -354,11 +458,8 @@ const struct machine_answer *machine_system(uint32_t label, uint64_t w0, uint64_
 		.label = label,
 		.w = { w0, w1, w2, w3, w4, w5 },
 	};
-	const struct machine_answer *answer = machine_call(&request);
 
-	if ((label == PAGER_SPACE_CREATE || label == PAGER_SPACE_FORK) && answer->status == ST_OK)
-		cache_drop_top(space_find(answer->w[0])->top); /* a new identifier */
-	return answer;
+	return machine_call(&request);
 }
 
 /* See the header. */
@@ -374,121 +475,99 @@ const struct machine_answer *machine_program(uint64_t space, uint32_t label, uin
 
 /* ---- accesses ---- */
 
-static bool translation_allows(const struct translation *found, uint32_t access)
+/* The kernel's look before it makes a message of a fault: has it been cured already? */
+static bool fault_is_cured(const struct space *space, uint64_t address, uint32_t access)
 {
-	if (access & FAULT_WRITE)
-		return found->rights & PTE_W;
-	if (access & FAULT_FETCH)
-		return !(found->rights & PTE_NX);
+	uint64_t words[8];
+
+	sim_fault_words(space->top, address, access, 0, words);
+	if (FAULT_LEVEL(words[1]) != 0)
+		return false;
+	processors_flush_space(space->frame);
 	return true;
 }
 
-static void slot_set(
-	struct translation *slot, pfn_t top, uint64_t page, pfn_t frame, uint64_t rights)
-{
-	*slot = (struct translation){ .top = top, .page = page, .frame = frame, .rights = rights };
-}
-
-/* The walk from a leaf table that the processor remembers, or from the top. */
-static uint8_t *walk(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
-{
-	uint64_t span = (address >> 21) + 1;
-	struct translation *slot = cache_slot(table_cache, top, span);
-	uint64_t words[8], upper = PTE_W;
-	uint8_t *byte;
-
-	if (slot_holds(slot, top, span) && (!(access & FAULT_WRITE) || slot->rights & PTE_W)) {
-		const uint64_t *table = (const uint64_t *)(const void *)sim_ram[slot->frame];
-		uint64_t entry = table[(address >> 12) & 511];
-		bool allows = (entry & (PTE_P | PTE_U)) == (PTE_P | PTE_U) &&
-			      (!(access & FAULT_WRITE) || entry & PTE_W) &&
-			      (!(access & FAULT_FETCH) || !(entry & PTE_NX));
-
-		if (allows)
-			return &sim_ram[pte_pfn(entry)][address & 4095];
-	}
-	slot->page = 0;
-	byte = sim_access(top, address, access, error);
-	if (byte) {
-		sim_fault_words(top, address, access, 0, words);
-		for (uint32_t i = 0; i < LAYOUT_LEVELS - 1; i++)
-			upper &= words[3 + i];
-		slot_set(slot, top, span, pte_pfn(words[3 + LAYOUT_LEVELS - 2]), upper);
-	}
-	return byte;
-}
-
-/* A word through the cache, or by a walk that fills it; NULL and the error code if refused.  A
-   fault drops what the processor remembers of this address, also of the tables above it, and
-   nothing else. */
-static uint64_t *translate(pfn_t top, uint64_t address, uint32_t access, uint32_t *error)
-{
-	uint64_t page = (address >> 12) + 1, rights = PTE_NX;
-	struct translation *slot = cache_slot(cache, top, page);
-	uint8_t *byte;
-
-	if (slot_holds(slot, top, page) && translation_allows(slot, access))
-		return (uint64_t *)(void *)&sim_ram[slot->frame][address & 4088];
-	byte = walk(top, address & ~7ull, access, error);
-	if (!byte) {
-		if (slot_holds(slot, top, page))
-			slot->page = 0;
-		return 0;
-	}
-	if (access & FAULT_WRITE)
-		rights |= PTE_W;
-	if (access & FAULT_FETCH)
-		rights &= ~PTE_NX;
-	slot_set(slot, top, page, (pfn_t)((size_t)(byte - sim_ram[0]) >> 12), rights);
-	return (uint64_t *)(void *)byte;
-}
-
 /* Send the fault to the pager: REASON_NONE to try again. */
-static uint32_t send_fault(uint64_t space, pfn_t top, uint64_t address, uint32_t error)
+static uint32_t send_fault(struct machine_access *access, const struct space *space, uint32_t error)
 {
 	struct message message = {
 		.tag = LABEL_FAULT | TAG_KERNEL,
-		.badge = space,
+		.badge = access->space,
 		.token = next_token++,
 	};
-	uint64_t token = message.token, reason = 0;
-	uint32_t label;
+	pfn_t frame = space->frame;
 
-	sim_fault_words(top, address, error, 0x400000, message.w);
+	access->token = message.token;
+	sim_fault_words(space->top, access->address, error, 0x400000, message.w);
 	machine_faults++;
-	if (exchange(&message)) {
-		label = TAG_LABEL(message.tag);
-		reason = message.w[0];
-	} else if (!late_wait(token, &label, &reason)) {
-		return MACHINE_KILLED;
+	if (!exchange(&message, access->lost)) {
+		if (access->lost)
+			access->token = 0;
+		return MACHINE_WAITS;
 	}
-	return label == FAULT_RESUME ? REASON_NONE : (uint32_t)reason;
+	if (TAG_LABEL(message.tag) != FAULT_RESUME)
+		return (uint32_t)message.w[0];
+	if (machine_shoots_down)
+		processors_flush_page(frame, access->address);
+	return REASON_NONE;
 }
 
 /* See the header. */
-uint32_t machine_access(uint64_t id, uint64_t address, uint32_t access, uint64_t *word)
+uint32_t machine_try(struct machine_access *access)
 {
 	for (uint32_t tries = 0; tries < 64; tries++) {
-		struct space *space = space_find(id);
+		const struct space *space = space_find(access->space);
 		uint32_t error, reason;
 		uint64_t *there;
 
 		if (!space || space->state != SPACE_LIVE)
 			return MACHINE_KILLED;
-		there = translate(space->top, address, access, &error);
+		there = processor_access(
+			access->processor, space->frame, access->address, access->access, &error);
+		if (there && access->access & FAULT_WRITE)
+			*there = access->word;
 		if (there) {
-			if (access & FAULT_WRITE)
-				*there = *word;
-			else
-				*word = *there;
+			access->word = *there;
 			return REASON_NONE;
 		}
-		reason = send_fault(id, space->top, address, error);
+		if (fault_is_cured(space, access->address, access->access))
+			continue;
+		reason = send_fault(access, space, error);
 		if (reason != REASON_NONE)
 			return reason;
 	}
-	fail("a fault without end", id, address);
+	fail("a fault without end", access->space, access->address);
 	return REASON_NONE;
+}
+
+/* See the header. */
+uint32_t machine_access(uint64_t id, uint64_t address, uint32_t access, uint64_t *word)
+{
+	struct machine_access attempt = {
+		.space = id, .address = address, .access = access, .word = *word
+	};
+	uint32_t reason, label = FAULT_RESUME;
+	uint64_t late_reason;
+
+	for (;;) {
+		reason = machine_try(&attempt);
+		if (reason != MACHINE_WAITS)
+			break;
+		if (!late_wait(attempt.token, &label, &late_reason))
+			return MACHINE_KILLED;
+		if (label != FAULT_RESUME)
+			return (uint32_t)late_reason;
+	}
+	*word = attempt.word;
+	return reason;
+}
+
+/* See the header. */
+pfn_t machine_space_frame(uint64_t id)
+{
+	const struct space *space = space_find(id);
+
+	return space ? space->frame : 0;
 }
 
 /* See the header. */

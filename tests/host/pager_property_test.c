@@ -52,6 +52,8 @@ struct model_page {
 	uint16_t object; /* SHARED: which */
 	uint16_t object_page;
 	uint64_t value; /* PRIVATE */
+	uint64_t origin; /* PRIVATE: what is there after it was discarded */
+	bool may_be_origin; /* a discard was refused, maybe behind this page */
 };
 
 struct process {
@@ -133,6 +135,14 @@ static uint32_t shared_new(void)
 	return object;
 }
 
+/* A page is seen, or written as a whole: now it is known what a refused discard did to it. */
+static void model_settle_origin(struct model_page *page, bool is_write, uint64_t word)
+{
+	if (page->may_be_origin && !is_write && word == page->origin)
+		page->value = word;
+	page->may_be_origin = false;
+}
+
 /* ---- what may fail ---- */
 
 static bool may_refuse; /* allocations or counters refuse now */
@@ -208,6 +218,7 @@ static void compare(struct process *process, uint32_t page, uint32_t access)
 	}
 	if (expected != REASON_NONE)
 		return;
+	model_settle_origin(&process->pages[page], access & FAULT_WRITE, word);
 	if (access & FAULT_WRITE)
 		*model_value(&process->pages[page]) = word;
 	else if (word != *model_value(&process->pages[page]))
@@ -337,6 +348,7 @@ static void step_map(struct process *process)
 			.object = (uint16_t)shared,
 			.object_page = (uint16_t)i,
 			.value = is_file ? file_values[file_page + i] : 0,
+			.origin = is_file ? file_values[file_page + i] : 0,
 		};
 }
 
@@ -373,6 +385,76 @@ static void step_protect(struct process *process)
 		return;
 	for (uint32_t i = 0; i < count; i++)
 		process->pages[first + i].rights = (uint8_t)rights;
+}
+
+/* May these pages lie in one region?  A single page that is mapped always does. */
+static bool could_be_one_region(const struct process *process, uint32_t first, uint32_t count)
+{
+	const struct model_page *page = &process->pages[first];
+
+	for (uint32_t i = 0; i < count; i++)
+		if (page[i].backing == NOTHING || page[i].backing != page->backing ||
+			page[i].rights != page->rights)
+			return false;
+	return true;
+}
+
+/* Move pages onto others, some maybe left behind: all of what was there goes. */
+static void step_remap(struct process *process)
+{
+	uint32_t first, count, there, room, kept;
+	struct model_page moved[WINDOW_PAGES];
+	const struct machine_answer *answer;
+
+	choose_run(4, &first, &count);
+	if (chance(3) == 0)
+		count = 1;
+	choose_run(4, &there, &room);
+	kept = 1 + chance(count);
+	if (kept > room || (there < first + count && first < there + kept))
+		return;
+	answer = machine_program(process->id, PAGER_MREMAP, page_address(first), count * 4096ull,
+		kept * 4096ull, REMAP_MAY_MOVE | REMAP_FIXED, page_address(there));
+	if (answer->status == ST_NOT_FOUND) {
+		if (count == 1 && process->pages[first].backing != NOTHING)
+			fail("a page cannot be moved", first, 0);
+		return;
+	}
+	if (!succeeded(answer, "mremap"))
+		return;
+	if (!could_be_one_region(process, first, count))
+		fail("mremap of several regions", first, count);
+	memcpy(moved, &process->pages[first], sizeof(moved[0]) * kept);
+	for (uint32_t i = 0; i < count; i++)
+		process->pages[first + i].backing = NOTHING;
+	memcpy(&process->pages[there], moved, sizeof(moved[0]) * kept);
+}
+
+static void step_advise(struct process *process)
+{
+	uint32_t first, count;
+	uint64_t advice = chance(3) == 0 ? ADVICE_POPULATE : ADVICE_DISCARD;
+	bool is_covered = true, is_done;
+	const struct machine_answer *answer;
+
+	choose_run(4, &first, &count);
+	for (uint32_t i = 0; i < count; i++)
+		is_covered &= process->pages[first + i].backing != NOTHING;
+	answer = machine_program(process->id, PAGER_MADVISE, page_address(first), count * 4096ull,
+		advice, 0, 0);
+	if (!is_covered) {
+		if (answer->status != ST_NOT_FOUND)
+			fail("advice about a hole", answer->status, 0);
+		return;
+	}
+	is_done = succeeded(answer, "madvise");
+	for (uint32_t i = 0; i < count && advice == ADVICE_DISCARD; i++) {
+		struct model_page *page = &process->pages[first + i];
+
+		page->may_be_origin = !is_done && page->backing == PRIVATE;
+		if (is_done)
+			page->value = page->origin;
+	}
 }
 
 static void step_break(struct process *process)
@@ -475,6 +557,9 @@ static void step_from_outside(struct process *process)
 	}
 	if (!succeeded(answer, "outside access"))
 		return;
+	if (!is_write)
+		memcpy(&word, answer->payload, 8);
+	model_settle_origin(&process->pages[page], is_write, word);
 	if (is_write)
 		*model_value(&process->pages[page]) = word;
 	else if (memcmp(answer->payload, model_value(&process->pages[page]), 8) != 0)
@@ -498,10 +583,14 @@ static void one_step(void)
 	}
 	if (choice < 60)
 		step_access(process);
-	else if (choice < 68)
+	else if (choice < 64)
 		step_map(process);
-	else if (choice < 72)
+	else if (choice < 68)
+		step_remap(process);
+	else if (choice < 70)
 		step_unmap(process);
+	else if (choice < 72)
+		step_advise(process);
 	else if (choice < 78)
 		step_protect(process);
 	else if (choice < 82)

@@ -80,10 +80,11 @@ static status_t thread_set_message(struct batch *batch, struct thread *thread, u
 
 static status_t thread_set(struct batch *batch, const struct op *op)
 {
-	struct thread *thread = thread_of(OP_PFN(op->head));
+	struct thread *thread;
 
 	if (type_of(batch, OP_PFN(op->head)) != FRAME_THREAD)
 		return ST_WRONG_TYPE;
+	thread = thread_of(OP_PFN(op->head));
 	switch (OP_INDEX(op->head)) {
 	case THREAD_FIELD_PRIORITY:
 		thread->priority = (uint8_t)op->a;
@@ -112,11 +113,12 @@ static status_t object_check(struct batch *batch, const struct op *op, frame_typ
 
 static status_t thread_clone(struct batch *batch, const struct op *op)
 {
-	struct thread *thread = thread_of(OP_PFN(op->head));
+	struct thread *thread;
 
 	if (op->a >= frame_count || type_of(batch, (pfn_t)op->a) != FRAME_THREAD ||
 		object_check(batch, op, FRAME_THREAD) != ST_OK)
 		return ST_WRONG_TYPE;
+	thread = thread_of(OP_PFN(op->head));
 	thread->registers = thread_of((pfn_t)op->a)->registers;
 	thread->fs_base = thread_of((pfn_t)op->a)->fs_base;
 	return ST_OK;

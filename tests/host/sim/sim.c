@@ -18,6 +18,7 @@ _Alignas(4096) uint8_t sim_ram[SIM_FRAMES_MAX][PAGE_SIZE];
 struct frame sim_frame_table[SIM_FRAMES_MAX];
 struct sim_flushes sim_flushes;
 struct sim_result sim_last;
+void (*sim_flush_hook)(struct space *space);
 
 uint32_t flush_epoch;
 struct info_counters counters;
@@ -89,12 +90,16 @@ void sim_check(void)
 /* The kernel's functions that the host stands in for (flush.h, log.h). */
 void flush_everything(void)
 {
+	if (sim_flush_hook)
+		sim_flush_hook(NULL);
 	sim_flushes.everything++;
 	flush_epoch++;
 }
 
 void flush_space(struct space *space)
 {
+	if (sim_flush_hook)
+		sim_flush_hook(space);
 	sim_flushes.space++;
 	sim_flushes.last_space = space;
 }

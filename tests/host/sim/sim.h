@@ -67,6 +67,9 @@ struct sim_flushes {
 };
 extern struct sim_flushes sim_flushes;
 
+/* Called by every flush that the kernel makes, before it counts: of a space, or (NULL) of all. */
+extern void (*sim_flush_hook)(struct space *space);
+
 /* Panics with a report when a rule of the frame table is violated. */
 void sim_check(void);
 

@@ -1,0 +1,11 @@
+/*
+ * Histories of the variant `plenty` (history.h).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "main.h"
+
+int main(int argc, char **argv)
+{
+	return model_main(PLENTY, argc, argv);
+}
