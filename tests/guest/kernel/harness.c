@@ -15,6 +15,16 @@
 #include <server/string.h>
 
 const struct raw_boot *boot;
+
+bool command_line_has(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = boot->command_line; *at; at++)
+		if (strncmp(at, word, length) == 0 && (at[length] == 0 || at[length] == ' '))
+			return true;
+	return false;
+}
 struct batch_outcome outcome;
 uint64_t results[OP_RESULTS_MAX];
 
@@ -230,6 +240,18 @@ static bool own_is_unused(uint32_t number)
 	       frame->pool == boot->pool;
 }
 
+uint16_t frame_pool;
+
+/* Into the pool that the test builds in. */
+static pfn_t frame_give(pfn_t pfn)
+{
+	if (frame_pool && op_on(OP_TRANSFER, pfn, frame_pool, 0) != ST_OK) {
+		fail(__FILE__, __LINE__, "an unused frame can be given away", pfn, frame_pool);
+		return 0;
+	}
+	return pfn;
+}
+
 pfn_t frame_take(void)
 {
 	for (uint32_t tried = 0; tried < own_count; tried++) {
@@ -238,7 +260,7 @@ pfn_t frame_take(void)
 		own_next = own_next + 1 < own_count ? own_next + 1 : 0;
 		if (own_is_unused(number)) {
 			own_taken[number] = OWN_TAKEN;
-			return own_frame(number);
+			return frame_give(own_frame(number));
 		}
 	}
 	fail(__FILE__, __LINE__, "there is an unused frame", 0, 1);
@@ -267,6 +289,20 @@ static bool own_row_is_unused(uint32_t first, uint32_t count)
 	return true;
 }
 
+bool frame_is_own(pfn_t pfn)
+{
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < boot->range_count; i++) {
+		if (pfn - boot->ranges[i].first < boot->ranges[i].count) {
+			number += pfn - boot->ranges[i].first;
+			return own_taken[number] != OWN_FOR_EVER;
+		}
+		number += boot->ranges[i].count;
+	}
+	return false;
+}
+
 pfn_t frame_take_row(uint32_t count, uint32_t align)
 {
 	for (uint32_t first = 0; first + count <= own_count; first++) {
@@ -282,6 +318,12 @@ pfn_t frame_take_row(uint32_t count, uint32_t align)
 	return 0;
 }
 
+uint64_t frame_contents_sum(pfn_t pfn)
+{
+	(void)kernel_call(CALL_DEBUG, DEBUG_SUMS, pfn, 0, 0, 0, 0, NULL);
+	return *(const volatile uint64_t *)MESSAGE_PAGE;
+}
+
 uint32_t frame_count_type(frame_type_t type)
 {
 	uint32_t count = 0;
@@ -294,7 +336,12 @@ uint32_t frame_count_type(frame_type_t type)
 
 status_t pool_make(uint16_t *pool)
 {
-	status_t status = op_on(OP_POOL_CREATE, 0, 0, 0);
+	return pool_make_limited(pool, 0);
+}
+
+status_t pool_make_limited(uint16_t *pool, uint64_t limits)
+{
+	status_t status = op_on(OP_POOL_CREATE, 0, limits, 0);
 
 	if (status == ST_OK && outcome.results == 1 && pool_count < POOLS_MAX) {
 		*pool = (uint16_t)results[0];
@@ -459,6 +506,7 @@ static void apart_everything(void)
 	(void)kernel_call(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_NO_FLUSH, 0, 0, 0, 0, NULL);
 	(void)kernel_call(CALL_TIMER, TIMER_SET, 0, 0, 0, 0, 0, NULL);
 	(void)kernel_call(CALL_TIMER, TIMER_BIND, SLOT_SELF, NOTIFY_TIMER, 0, 0, 0, NULL);
+	frame_pool = 0;
 	for (uint32_t window = 0; window < WINDOWS; window++) {
 		apart_operation(OP_CLEAR, window, 1, window_table, 0);
 	}
@@ -484,6 +532,11 @@ static void apart_everything(void)
 	steps_clear();
 }
 
+void test_undo(void)
+{
+	apart_everything();
+}
+
 /* ---- before and after a test ---- */
 
 static uint32_t types_before[FRAME_TYPES];
@@ -496,6 +549,16 @@ static bool kernel_is_ok(void)
 	coverage_call(CALL_DEBUG, status);
 	return status == ST_OK ||
 	       fail("kernel_ok", (int)out[1], "rule (line) broken at frame", out[0], 0);
+}
+
+/* Whatever the test did, the zero frame is the zero frame. */
+static bool zero_frame_is_zero(void)
+{
+	static uint64_t sum;
+	uint64_t now = frame_contents_sum((pfn_t)boot->zero_frame);
+
+	sum = sum ? sum : now;
+	return now == sum || fail(__FILE__, __LINE__, "the zero frame is as it was", now, sum);
 }
 
 static bool frames_are_back(void)
@@ -538,16 +601,21 @@ static bool test_run(const struct test *test)
 	passed = kernel_is_ok() && passed; /* before, it was checked at the end of the last test */
 	apart_everything();
 	passed = kernel_is_ok() && passed;
-	passed = frames_are_back() && passed;
+	passed = frames_are_back() && zero_frame_is_zero() && passed;
 	return passed && !reason.failed;
+}
+
+void report_failure(const char *name)
+{
+	report("FAIL %s: %s:%d: %s: got %lx, wanted %lx\n", name, reason.file, reason.line, reason.what,
+		reason.got, reason.wanted);
 }
 
 static void test_report(const struct test *test, bool passed, struct tally *tally)
 {
 	if (!passed) {
 		tally->failed++;
-		report("FAIL %s: %s:%d: %s: got %lx, wanted %lx\n", test->name, reason.file,
-			reason.line, reason.what, reason.got, reason.wanted);
+		report_failure(test->name);
 	} else if (reason.skipped) {
 		tally->skipped++;
 		report("skip %s: %s\n", test->name, reason.skipped);
@@ -557,10 +625,21 @@ static void test_report(const struct test *test, bool passed, struct tally *tall
 	}
 }
 
+/* `only` is a name, or with a * at its end the beginning of names. */
+static bool is_wanted(const char *name, const char *only)
+{
+	size_t length = only ? strlen(only) : 0;
+
+	if (length > 0 && only[length - 1] == '*') {
+		return strncmp(only, name, length - 1) == 0;
+	}
+	return !only || strcmp(only, name) == 0;
+}
+
 void harness_run(const struct test *tests, const char *only, struct tally *tally)
 {
 	for (const struct test *test = tests; test->name; test++) {
-		if (!only || strcmp(only, test->name) == 0) {
+		if (is_wanted(test->name, only)) {
 			test_report(test, test_run(test), tally);
 		}
 	}

@@ -11,6 +11,7 @@
  *   spaces.c    spaces and threads of tests ("subs"), programs that they run
  *   blobs.asm   what a program cannot say in C
  *   coverage.c  which status of which call and operation was seen
+ *   malice.c    an attacker, a victim, and whether anything outside the attacker changed
  *   test_*.c    the tests
  *
  * Subs run below or above the priority of the tests' own thread.  With PRIORITY_ABOVE a sub runs
@@ -44,7 +45,8 @@ struct test {
 extern const struct test tests_frames[], tests_tables[], tests_copies[], tests_batches[],
 	tests_objects[], tests_handles[], tests_messages[], tests_calls[], tests_faults[],
 	tests_exceptions[], tests_threads[], tests_devices[], tests_flushes[], tests_wild[],
-	tests_coverage[];
+	tests_malice_frames[], tests_malice_messages[], tests_malice_pools[], tests_lessons[],
+	tests_fuzz[], tests_coverage[];
 
 /* Note why the test fails (the first reason counts); false. */
 bool fail(const char *file, int line, const char *what, uint64_t got, uint64_t wanted);
@@ -70,9 +72,17 @@ bool skip(const char *why);
 
 #define CHECK_OK(expression) CHECK_EQUAL(expression, ST_OK)
 
+/* Limits of time are for builds that do the kernel's work alone; test builds that do more say so. */
+#ifndef TIME_FACTOR
+#define TIME_FACTOR 1u
+#endif
+
 /* ---- what init told ---- */
 
 extern const struct raw_boot *boot;
+/* Is this a word of the kernel's command line?  "icount": a nanosecond is an instruction, so that
+   time may be judged. */
+bool command_line_has(const char *word);
 #define FRAMES ((const struct frame *)LAYOUT_VMEMMAP)
 
 /* The kernel's information, in a buffer of ours. */
@@ -119,15 +129,23 @@ uint64_t table_entry(pfn_t table, uint32_t index);
 /* ---- frames ---- */
 
 /* An unused FREE frame, or a DATA frame, or an empty table, 0 when none is left (the test fails
-   by itself). */
+   by itself).  Of this pool below ours; 0: our own. */
+extern uint16_t frame_pool;
 pfn_t frame_take(void);
 pfn_t frame_take_as(frame_type_t type);
 /* `count` frames in a row, the first a multiple of `align`. */
 pfn_t frame_take_row(uint32_t count, uint32_t align);
+/* One of the frames that tests take?  (Not of our image, nor what the harness keeps for itself.) */
+bool frame_is_own(pfn_t pfn);
+/* The kernel's checksum of what any frame holds. */
+uint64_t frame_contents_sum(pfn_t pfn);
 /* How many of the own frames have this type, in all pools of ours. */
 uint32_t frame_count_type(frame_type_t type);
 /* A pool made by the test, taken apart at its end. */
 status_t pool_make(uint16_t *pool);
+status_t pool_make_limited(uint16_t *pool, uint64_t limits);
+/* Take apart what the test has made so far, as at its end. */
+void test_undo(void);
 
 /* Look into a DATA frame (window 0 or 1): its contents at a fixed address of ours, until closed. */
 uint64_t *window_open(uint32_t window, pfn_t pfn);
@@ -299,9 +317,12 @@ void coverage_operation(uint32_t op, status_t status);
 /* Text for the kernel's log (not while a test runs: it goes through the message page). */
 void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The line of a test that failed, by the first reason. */
+void report_failure(const char *name);
+
 /* False: nothing can be tested; reported. */
 bool harness_start(const struct raw_boot *raw_boot);
-/* Run one table; count. */
+/* Run one table, all or those named; count. */
 struct tally {
 	uint32_t passed, failed, skipped;
 };

@@ -1,17 +1,18 @@
 /*
  * kerneltests: runs all tables, prints `N passed, N failed`, ends the machine with status 0 or 1.
  *
- * The kernel's command line may name one test to run: test=NAME.  test=panic makes the kernel panic, for
- * tests/system/panic_report.sh.
+ * The kernel's command line may name one test to run: test=NAME, or several: test=BEGINNING*.  test=panic makes the kernel panic, for
+ * tests/system/panic_report.sh.  With the word "hostile" no test is run: see hostile.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
-#include "kernel_tests.h"
+#include "malice.h"
 #include <server/print.h>
 #include <server/start.h>
 #include <server/string.h>
 
 static const struct test *const tables[] = {
+	tests_flushes, /* first: what they find makes the others meaningless */
 	tests_frames,
 	tests_tables,
 	tests_copies,
@@ -24,8 +25,12 @@ static const struct test *const tables[] = {
 	tests_exceptions,
 	tests_threads,
 	tests_devices,
-	tests_flushes,
 	tests_wild,
+	tests_malice_frames,
+	tests_malice_messages,
+	tests_malice_pools,
+	tests_lessons,
+	tests_fuzz,
 	tests_coverage,
 };
 
@@ -57,6 +62,8 @@ int main(uint64_t argument)
 	server_set_name("kerneltests");
 	if (!harness_start(raw_boot)) {
 		tally.failed++;
+	} else if (command_line_has("hostile")) {
+		hostile_run();
 	} else {
 		only = wanted_test(raw_boot->command_line);
 		if (only && strcmp(only, "panic") == 0)

@@ -286,8 +286,8 @@ static bool a_write_after_a_structural_fork_copies_one_page(void)
 		uint32_t index = table_index(message.w[0], level);
 
 		fresh[level - 1] = frame_take();
-		CHECK_OK(
-			op_at(OP_SPLIT, upper, index, fresh[level - 1], table_entry(upper, index)));
+		CHECK_OK(op_flagged(OP_SPLIT, FLUSH_ALL, upper, index, 1, fresh[level - 1],
+			table_entry(upper, index)));
 		upper = fresh[level - 1];
 	}
 	CHECK_OK(op_on(

@@ -424,12 +424,13 @@ static bool records_show_the_last_messages(void)
 static bool info_and_debug_refuse(void)
 {
 	struct sub_wish wish = { .no_message_page = true, .flags = SPACE_DEBUG };
-	struct step *info, *log;
+	struct step *info, *log, *sums;
 	struct sub sub;
 
 	CHECK_EQUAL(call4(CALL_INFO, INFO_RECORDS + 1, 0, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_LOG, 4097, 0, 0, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK + 1, 0, 0, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_SUMS + 1, 0, 0, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_SUMS, boot->frames, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(
 		call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT + 1, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(call4(CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_REFS_LIMIT, 1ull << 32, 0, 0),
@@ -437,15 +438,17 @@ static bool info_and_debug_refuse(void)
 	CHECK(sub_make(&sub, &wish));
 	info = step_add(0, CALL_INFO, INFO_BOOT, 0, 0, 0);
 	log = step_add(0, CALL_DEBUG, DEBUG_LOG, 1, 0, 0);
+	sums = step_add(0, CALL_DEBUG, DEBUG_SUMS, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
 	CHECK_EQUAL(info->out.rax, ST_NO_PAGE);
 	CHECK_EQUAL(log->out.rax, ST_NO_PAGE);
+	CHECK_EQUAL(sums->out.rax, ST_NO_PAGE);
 	return true;
 }
 
 static bool spaces_without_rights_cannot_debug_or_shut_down(void)
 {
-	struct step *log, *ok, *hook, *end;
+	struct step *log, *ok, *hook, *end, *sums, *records;
 	struct sub sub;
 
 	CHECK(sub_make(&sub, NULL));
@@ -453,7 +456,11 @@ static bool spaces_without_rights_cannot_debug_or_shut_down(void)
 	ok = step_add(0, CALL_DEBUG, DEBUG_KERNEL_OK, 0, 0, 0);
 	hook = step_add(0, CALL_DEBUG, DEBUG_HOOK, DEBUG_HOOK_NO_FLUSH, 1, 0);
 	end = step_add(0, CALL_SHUTDOWN, 0, 0, 0, 0);
+	sums = step_add(0, CALL_DEBUG, DEBUG_SUMS, 0, 0, 0);
+	records = step_add(0, CALL_INFO, INFO_RECORDS, 0, 0, 0);
 	CHECK(sub_start(&sub, program_steps, 0, 0));
+	CHECK_EQUAL(sums->out.rax, ST_NO_RIGHT);
+	CHECK_EQUAL(records->out.rax, ST_NO_RIGHT);
 	CHECK_EQUAL(log->out.rax, ST_NO_RIGHT);
 	CHECK_EQUAL(ok->out.rax, ST_NO_RIGHT);
 	CHECK_EQUAL(hook->out.rax, ST_NO_RIGHT);
