@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+FUZZ_TARGETS += ranges
+ranges_fuzz_SOURCES = tests/fuzz/ranges_fuzz.c kernel/ranges.c
