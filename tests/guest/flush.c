@@ -2,8 +2,8 @@
  * Flushes that only the pager can ask for: what a program remembers of its own pages is gone when
  * they are moved, replaced or given to somebody else.
  *
- * A missing flush is seen by the program alone, so nothing here forks between the change and the look
- * at it.  Most emulators forget by themselves; the shadow build (docs/shadow-tlb.md) does not.
+ * A missing flush is seen by the program alone, so nothing here forks between the change and the
+ * look at it.  Most emulators forget by themselves; the shadow build (docs/shadow-tlb.md) does not.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -22,7 +22,8 @@ static void *address(const volatile void *memory)
 /* Fresh pages exactly there. */
 static volatile uint8_t *pages_at(uint64_t at, size_t count)
 {
-	void *memory = mmap((void *)at, PAGES(count), READ_WRITE, ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	void *memory = mmap(
+		(void *)at, PAGES(count), READ_WRITE, ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	CHECK((uint64_t)memory == at);
 	return memory;
@@ -31,9 +32,12 @@ static volatile uint8_t *pages_at(uint64_t at, size_t count)
 /* Four of eight pages go elsewhere; the others keep the tables, whose end would flush by itself. */
 static void move_four(volatile uint8_t *from, volatile uint8_t *to)
 {
+	void *moved;
+
 	pattern_fill(from, PAGES(8), 1);
-	CHECK(mremap(address(from), PAGES(4), PAGES(4), MREMAP_MAYMOVE | MREMAP_FIXED, address(to)) ==
+	moved = mremap(address(from), PAGES(4), PAGES(4), MREMAP_MAYMOVE | MREMAP_FIXED,
 		address(to));
+	CHECK(moved == address(to));
 }
 
 static void the_place_that_pages_were_moved_from_is_forgotten(void)
