@@ -177,8 +177,8 @@ static void test_limits_of_a_pool_are_at_most_its_makers(void)
 		if (1ull << bit != POOL_LIMITED)
 			CHECK_EQUAL(create_pool(POOL_ROOT, 1ull << bit), ST_BAD_ARGUMENT);
 		if (!(known >> bit & 1))
-			CHECK_EQUAL(
-				create_pool(POOL_ROOT, POOL_LIMITED | 1ull << bit), ST_BAD_ARGUMENT);
+			CHECK_EQUAL(create_pool(POOL_ROOT, POOL_LIMITED | 1ull << bit),
+				ST_BAD_ARGUMENT);
 	}
 	CHECK_EQUAL(create_pool(POOL_ROOT, POOL_LIMITED | 9 | 1ull << POOL_BELOW_SHIFT), ST_OK);
 	pool = (uint16_t)sim_last.results[0];

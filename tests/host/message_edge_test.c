@@ -259,6 +259,182 @@ static void test_objects_are_made_of_what_they_need(void)
 	CHECK_EQUAL(frame_table[TOP_TWO].type, FRAME_FREE);
 }
 
+static void test_operations_on_objects_name_objects_of_their_type(void)
+{
+	static const uint32_t threads[] = { OP_THREAD_SET, OP_THREAD_GET, OP_THREAD_START,
+		OP_THREAD_STOP, OP_THREAD_INTERRUPT };
+	static const uint32_t others[] = { OP_SPACE_GRANT, OP_PORT_RESET, OP_HANDLE_SET };
+	uint8_t state = thread_of(CLIENT)->state;
+
+	CHECK_EQUAL(op(OP_RETYPE, SPARE, 0, FRAME_DATA, 0), ST_OK);
+	for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+		CHECK_EQUAL(op(threads[i], SPARE, 0, 0, 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(op(threads[i], FRAMES, 0, 0, 0), ST_BAD_FRAME);
+		CHECK_EQUAL(op(threads[i], PORT, 0, 0, 0), ST_WRONG_TYPE);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		CHECK_EQUAL(op(others[i], SPARE, 1, 0, 0), ST_WRONG_TYPE);
+		CHECK_EQUAL(op(others[i], FRAMES, 1, 0, 0), ST_BAD_FRAME);
+		CHECK_EQUAL(op(others[i], CLIENT, 1, 0, 0), ST_WRONG_TYPE);
+	}
+	CHECK_EQUAL(op(OP_THREAD_CLONE, CLIENT, 0, SPARE, 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, SPARE, 0, CLIENT, 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, CLIENT, 0, 1ull << 32 | CLIENT, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, CLIENT, 0, CLIENT, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, CLIENT, 0, MACHINE_ROOT_THREAD, 0), ST_BUSY);
+	CHECK_EQUAL(op(OP_DESTROY, SPARE, 0, 0, 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(op(OP_PORT_CREATE, PORT_TWO, HANDLE_SLOTS, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_PORT_CREATE, PORT_TWO, 0, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_PORT_CREATE, CLIENT, SLOT_TWO, 0, 0), ST_WRONG_TYPE);
+	CHECK_EQUAL(thread_of(CLIENT)->state, state);
+}
+
+static void test_spaces_get_pools_and_rights_that_there_are(void)
+{
+	uint64_t live = 0;
+
+	for (uint64_t pool = POOL_ROOT + 1; pool <= POOL_COUNT + 1; pool++)
+		CHECK_EQUAL(op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, pool << SPACE_POOL_SHIFT),
+			ST_BAD_ARGUMENT);
+	for (uint32_t bit = 5; bit < 32; bit++)
+		CHECK_EQUAL(
+			op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, 1ull << bit), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, SPACE_SHUTDOWN), ST_NO_RIGHT);
+	CHECK_EQUAL(op(OP_POOL_CREATE, 0, 0, 0, 0), ST_OK);
+	for (uint16_t pool = POOL_ROOT + 1; pool < POOL_COUNT; pool++)
+		live += pool_table[pool].live ? pool : 0;
+	root_space()->pool = (uint16_t)live; /* now the root task's pool is above its own */
+	pool_table[POOL_ROOT].users--;
+	pool_table[live].users++;
+	CHECK_EQUAL(
+		op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, (uint64_t)POOL_ROOT << SPACE_POOL_SHIFT),
+		ST_BAD_FRAME);
+	CHECK_EQUAL(op(OP_THREAD_STOP, CLIENT, 0, 0, 0), ST_BAD_FRAME);
+	root_space()->pool = POOL_ROOT;
+	pool_table[POOL_ROOT].users++;
+	pool_table[live].users--;
+}
+
+static status_t grant(uint64_t first, uint64_t count, uint64_t lines)
+{
+	return op(OP_SPACE_GRANT, SPACE_TWO, 0, count << 32 | first, lines);
+}
+
+static void test_devices_are_granted_from_what_the_giver_has(void)
+{
+	CHECK_EQUAL(op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, 0), ST_OK);
+	root_space()->io_first = 0;
+	root_space()->io_count = 0x10000;
+	root_space()->irq_mask = 0xffff;
+	CHECK_EQUAL(grant(0, 0x10000, 0xffff), ST_OK);
+	CHECK(space_of(SPACE_TWO)->io_count == 0x10000 && space_of(SPACE_TWO)->irq_mask == 0xffff);
+	CHECK_EQUAL(grant(1, 0x10000, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(grant(0, 1, 0x10000), ST_BAD_ARGUMENT);
+	root_space()->io_first = 10;
+	root_space()->io_count = 10;
+	root_space()->irq_mask = 5;
+	CHECK(grant(10, 10, 5) == ST_OK && grant(9, 2, 5) == ST_NO_RIGHT &&
+		grant(11, 10, 0) == ST_NO_RIGHT);
+	CHECK(grant(10, 11, 0) == ST_NO_RIGHT && grant(19, 1, 0) == ST_OK &&
+		grant(20, 1, 0) == ST_NO_RIGHT);
+	CHECK(grant(10, 1, 7) == ST_NO_RIGHT && grant(10, 1, 4) == ST_OK &&
+		grant(500, 0, 0) == ST_OK);
+	CHECK(grant(0, 1, 0) == ST_NO_RIGHT && space_of(SPACE_TWO)->io_count == 0);
+}
+
+static void test_fields_of_a_thread_are_checked(void)
+{
+	struct thread *client = thread_of(CLIENT);
+	uint64_t noncanonical = 1ull << 47;
+
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FAULT_PORT, HANDLE_SLOTS, 0), ST_BAD_HANDLE);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FAULT_PORT, 1ull << 32 | SLOT, 0),
+		ST_BAD_HANDLE);
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, CLIENT, THREAD_FIELD_EXCEPTION_PORT, SLOT_TWO, 0), ST_BAD_HANDLE);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_MESSAGE, 1ull << 40, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(op(OP_RETYPE, SPARE, 0, FRAME_DATA, 0), ST_OK);
+	CHECK_EQUAL(frame_hold(SPARE), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_MESSAGE, SPARE, 0), ST_WRONG_TYPE);
+	frame_release(SPARE);
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, CLIENT, THREAD_FIELD_MESSAGE, MACHINE_ROOT_MESSAGE, 0), ST_BUSY);
+	CHECK_EQUAL(client->message, CLIENT_PAGE);
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FS_BASE, noncanonical, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, CLIENT, THREAD_FIELD_START, noncanonical, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FS_BASE, noncanonical - 1, 0), ST_OK);
+	CHECK_EQUAL(client->fs_base, noncanonical - 1);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_PRIORITY, PRIORITY_COUNT, 0),
+		ST_BAD_ARGUMENT);
+	CHECK(client->priority == LOW && client->effective == LOW);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_NAME, 0x6261, 0x6463), ST_OK);
+	CHECK(!strcmp(client->name, "ab") && !strcmp(client->name + 8, "cd"));
+}
+
+static void test_a_clone_has_the_registers_and_handlers_of_its_original(void)
+{
+	struct thread *client = thread_of(CLIENT), *clone = thread_of(SPARE);
+
+	CHECK_EQUAL(op(OP_THREAD_CREATE, SPARE, 0, MACHINE_ROOT_SPACE, LOW), ST_OK);
+	client->upcall_entry = 0x1000;
+	client->upcall_stack = 0x2000;
+	client->upcall_argument = 0x3000;
+	client->gs_base = 0x4000;
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_EXCEPTION_PORT, SLOT, 4), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_ARGUMENTS, 11, 12), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, SPARE, 0, CLIENT, 0), ST_OK);
+	CHECK(clone->upcall_entry == 0x1000 && clone->upcall_stack == 0x2000 &&
+		clone->gs_base == 0x4000);
+	CHECK(clone->upcall_argument == 0x3000 && clone->exception_port.badge == 4);
+	CHECK(clone->registers.rdi == 11 && clone->registers.rsi == 12 &&
+		clone->registers.rip == CODE);
+	CHECK_EQUAL(op(OP_THREAD_START, SPARE, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, SPARE, 0, CLIENT, 0), ST_BUSY);
+	CHECK_EQUAL(op(OP_THREAD_CLONE, CLIENT, 0, SPARE, 0), ST_BUSY); /* it may run now */
+}
+
+static void test_registers_are_read_while_there_is_room(void)
+{
+	struct op *ops = frame_memory(MACHINE_ROOT_MESSAGE);
+	uint32_t words = sizeof(struct registers) / 8;
+
+	for (uint32_t i = 0; i < OP_MAX_IN_PAGE; i++)
+		ops[i] = (struct op){ op_head(OP_THREAD_GET, 0, CLIENT, 0, 1), 0, 0 };
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, OP_MAX_IN_PAGE, 0, 0), ST_MORE);
+	CHECK_EQUAL(machine.user.rdx, OP_RESULTS_MAX / words);
+	CHECK_EQUAL(machine.user.r8, OP_RESULTS_MAX / words * words);
+}
+
+static void test_who_stops_and_starts_itself_runs_on(void)
+{
+	struct op *ops = frame_memory(MACHINE_ROOT_MESSAGE);
+
+	ops[0] = (struct op){ op_head(OP_THREAD_STOP, 0, MACHINE_ROOT_THREAD, 0, 1), 0, 0 };
+	ops[1] = (struct op){ op_head(OP_THREAD_START, 0, MACHINE_ROOT_THREAD, 0, 1), 0, 0 };
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, 2, 0, 0), ST_OK);
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK_EQUAL(thread_of(MACHINE_ROOT_THREAD)->state, THREAD_READY);
+	CHECK(list_is_empty(&thread_of(MACHINE_ROOT_THREAD)->link));
+	CHECK_EQUAL(op(OP_THREAD_START, MACHINE_ROOT_THREAD, 0, 0, 0), ST_BUSY);
+}
+
+static void test_a_queued_call_that_is_stopped_was_interrupted(void)
+{
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, MACHINE_ROOT_THREAD, THREAD_FIELD_PRIORITY, LOW - 1, 0), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_START, CLIENT, 0, 0, 0), ST_OK);
+	machine_call_with(CALL_CALL, SLOT, 1, 0);
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK_EQUAL(thread_of(CLIENT)->state, THREAD_QUEUED);
+	CHECK_EQUAL(op(OP_THREAD_STOP, CLIENT, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(thread_of(CLIENT)->state, THREAD_STOPPED);
+	CHECK_EQUAL(thread_of(CLIENT)->registers.rax, ST_INTERRUPTED);
+	CHECK_EQUAL(port_of(PORT)->queued_priorities, 0);
+}
+
 static void test_priorities_end_with_those_of_the_pool(void)
 {
 	uint8_t limit = pool_table[POOL_ROOT].priority;
@@ -310,6 +486,58 @@ static void test_a_top_has_the_kernels_slots_and_no_others(void)
 	CHECK(view & PTE_U && !(view & PTE_W));
 }
 
+static void test_the_number_of_operations_is_not_cut_off(void)
+{
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, 1ull << 32 | 1, 0, 0), ST_BAD_ARGUMENT);
+	CHECK(machine.user.rdx == 0 && machine.user.r10 == 0 && machine.user.r8 == 0);
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, OP_MAX_IN_PAGE + 1, 0, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, 0, 0, 0), ST_BAD_ARGUMENT);
+	memset(frame_memory(MACHINE_ROOT_MESSAGE), 0, PAGE_SIZE); /* OP_NOP, 64 times */
+	CHECK_EQUAL(machine_call_with(CALL_BATCH, OP_MAX_IN_PAGE, 0, 0), ST_OK);
+	CHECK_EQUAL(machine.user.rdx, OP_MAX_IN_PAGE);
+}
+
+/* ---- faults ---- */
+
+/* The client faults; the root task has the message. */
+static void client_faults(uint64_t address, uint32_t error)
+{
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FAULT_PORT, SLOT, 9), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_START, CLIENT, 0, 0, 0), ST_OK);
+	machine_call_with(CALL_REPLY_RECEIVE, SLOT | RR_RECEIVE, 0, 0);
+	CHECK_EQUAL(machine_running(), CLIENT);
+	machine_fault(address, error);
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK(machine.user.rsi == (LABEL_FAULT | TAG_KERNEL) && machine.user.rdi == 9);
+	CHECK_EQUAL(machine.user.rdx, address);
+}
+
+static void test_a_fault_in_the_kernels_slots_shows_none_of_its_entries(void)
+{
+	uint64_t *link = (uint64_t *)frame_memory(MACHINE_KERNEL_TABLE);
+
+	*link = pte_make(
+		MACHINE_KERNEL_TABLE, PTE_P | PTE_U); /* seen through the view of the frame table */
+	client_faults(LAYOUT_VMEMMAP, FAULT_PRESENT | FAULT_WRITE | FAULT_USER);
+	*link = 0;
+	CHECK_EQUAL(machine.user.r10 & 0xff, FAULT_PRESENT | FAULT_WRITE | FAULT_USER);
+	CHECK_EQUAL(machine.user.r10 >> FAULT_LEVEL_SHIFT & 0xf, LAYOUT_LEVELS);
+	CHECK(machine.user.r9 == 0 && machine.user.r12 == 0 && machine.user.r13 == 0);
+	CHECK(machine.user.r14 == 0 && machine.user.r15 == 0);
+}
+
+static void test_a_fault_shows_the_entries_and_the_error_as_they_are(void)
+{
+	const uint64_t word = 0x123400; /* of the pager's, in an open slot that is empty */
+	uint32_t error = FAULT_PRESENT | FAULT_USER | FAULT_RESERVED | FAULT_FETCH;
+
+	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_USER_LAST_SLOT, word, 0), ST_OK);
+	client_faults((uint64_t)LAYOUT_USER_LAST_SLOT << SLOT_SHIFT, error | 1u << 30);
+	CHECK_EQUAL(machine.user.r10 & ((1u << FAULT_LEVEL_SHIFT) - 1), error);
+	CHECK_EQUAL(machine.user.r9, word);
+	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_USER_LAST_SLOT, 0, word), ST_OK);
+}
+
 /* ---- cancels ---- */
 
 static void test_a_port_that_ends_fails_a_call_whose_cancel_is_on_its_way(void)
@@ -335,6 +563,48 @@ static void test_a_port_that_ends_fails_a_call_that_was_cancelled(void)
 	CHECK_EQUAL(thread_of(CLIENT)->registers.rax, ST_DEAD);
 }
 
+static void test_who_hears_of_a_cancel_has_its_own_priority(void)
+{
+	client_calls(0, SLOT, 1);
+	CHECK_EQUAL(op(OP_THREAD_INTERRUPT, CLIENT, 0, 0, 0), ST_OK);
+	thread_of(MACHINE_ROOT_THREAD)->effective =
+		MACHINE_ROOT_PRIORITY + 5; /* lent by a caller */
+	machine_call_with(CALL_REPLY_RECEIVE, SLOT | RR_RECEIVE, 0, 0);
+	CHECK_EQUAL(machine.user.rsi, TAG_CANCEL);
+	CHECK_EQUAL(thread_of(MACHINE_ROOT_THREAD)->effective, MACHINE_ROOT_PRIORITY);
+}
+
+/* The client is queued with a payload; then its page is taken from it. */
+static void test_a_sender_without_its_page_sends_no_bytes(void)
+{
+	CHECK_EQUAL(
+		op(OP_THREAD_SET, MACHINE_ROOT_THREAD, THREAD_FIELD_PRIORITY, LOW - 1, 0), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_START, CLIENT, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(machine_running(), CLIENT);
+	machine_call_with(CALL_CALL, SLOT, tag_make(4, 64), 0);
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_MESSAGE, 0, 0), ST_OK);
+	memset(frame_memory(MACHINE_ROOT_MESSAGE), 0x77, PAGE_SIZE);
+	machine_call_with(CALL_REPLY_RECEIVE, SLOT | RR_RECEIVE, 0, 0);
+	CHECK_EQUAL(machine.user.rsi, 4);
+	for (uint32_t i = 0; i < PAGE_SIZE; i++)
+		CHECK_EQUAL(((uint8_t *)frame_memory(MACHINE_ROOT_MESSAGE))[i], 0x77);
+}
+
+static void test_a_server_that_stops_itself_in_its_answer_does_not_wait(void)
+{
+	uint64_t token = client_calls(0, SLOT, 1),
+		 head = op_head(OP_THREAD_STOP, 0, MACHINE_ROOT_THREAD, 0, 0);
+
+	machine.user.rbx = token;
+	machine.user.r10 = machine.user.r8 = 0;
+	machine_call_with(
+		CALL_REPLY_RECEIVE, SLOT | RR_REPLY | RR_RECEIVE, 1ull << TAG_OPS_SHIFT, head);
+	CHECK_EQUAL(machine_running(), CLIENT);
+	CHECK_EQUAL(thread_of(MACHINE_ROOT_THREAD)->state, THREAD_STOPPED);
+	CHECK(list_is_empty(&port_of(PORT)->receivers));
+}
+
 static void test_a_reset_ends_calls_and_their_cancels(void)
 {
 	client_calls(0, SLOT, 1);
@@ -357,11 +627,25 @@ static const struct check_test tests[] = {
 	CHECK_TEST(a_new_port_is_not_the_old_one),
 	CHECK_TEST(operations_that_do_not_exist_are_told_so),
 	CHECK_TEST(objects_are_made_of_what_they_need),
+	CHECK_TEST(operations_on_objects_name_objects_of_their_type),
+	CHECK_TEST(spaces_get_pools_and_rights_that_there_are),
+	CHECK_TEST(devices_are_granted_from_what_the_giver_has),
+	CHECK_TEST(fields_of_a_thread_are_checked),
+	CHECK_TEST(a_clone_has_the_registers_and_handlers_of_its_original),
+	CHECK_TEST(registers_are_read_while_there_is_room),
+	CHECK_TEST(who_stops_and_starts_itself_runs_on),
+	CHECK_TEST(a_queued_call_that_is_stopped_was_interrupted),
 	CHECK_TEST(priorities_end_with_those_of_the_pool),
 	CHECK_TEST(a_space_ends_empty_and_its_top_rests),
 	CHECK_TEST(a_top_has_the_kernels_slots_and_no_others),
+	CHECK_TEST(the_number_of_operations_is_not_cut_off),
+	CHECK_TEST(a_fault_in_the_kernels_slots_shows_none_of_its_entries),
+	CHECK_TEST(a_fault_shows_the_entries_and_the_error_as_they_are),
 	CHECK_TEST(a_port_that_ends_fails_a_call_whose_cancel_is_on_its_way),
 	CHECK_TEST(a_port_that_ends_fails_a_call_that_was_cancelled),
+	CHECK_TEST(who_hears_of_a_cancel_has_its_own_priority),
+	CHECK_TEST(a_sender_without_its_page_sends_no_bytes),
+	CHECK_TEST(a_server_that_stops_itself_in_its_answer_does_not_wait),
 	CHECK_TEST(a_reset_ends_calls_and_their_cancels),
 };
 
