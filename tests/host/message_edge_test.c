@@ -11,6 +11,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "check.h"
+#include "debug.h"
 #include "flush.h"
 #include "handle.h"
 #include "ipc.h"
@@ -18,6 +19,7 @@
 #include "list.h"
 #include "percpu.h"
 #include "pool.h"
+#include "switch.h"
 
 enum {
 	PORT = MACHINE_FIRST_FREE,
@@ -614,6 +616,119 @@ static void test_a_reset_ends_calls_and_their_cancels(void)
 	CHECK_EQUAL(thread_of(CLIENT)->registers.rax, ST_DEAD);
 }
 
+/* ---- spaces and flushes ---- */
+
+static struct processor was;
+
+static void remember(void)
+{
+	was = processor;
+}
+
+/* So many loads of CR3 since remember(), of which so many flushed; so many complete flushes. */
+static bool loaded(uint64_t loads, uint64_t flushing, uint64_t complete)
+{
+	uint64_t all = processor.cr3_loads - was.cr3_loads;
+
+	return all == loads && all - (processor.cr3_loads_kept - was.cr3_loads_kept) == flushing &&
+	       processor.context_flushes - was.context_flushes == complete;
+}
+
+static struct space *second_space(void)
+{
+	CHECK_EQUAL(op(OP_SPACE_CREATE, SPACE_TWO, 0, TOP_TWO, 0), ST_OK);
+	return space_of(SPACE_TWO);
+}
+
+static void test_with_identifiers_only_what_is_due_is_flushed(void)
+{
+	struct space *root = root_space(), *other = second_space();
+	uint32_t epoch = flush_epoch;
+
+	remember();
+	switch_space(other); /* a fresh identifier may have been another's */
+	CHECK(loaded(1, 1, 0) && this_cpu()->space == other && other->pcid != root->pcid);
+	CHECK_EQUAL(processor.cr3, (uint64_t)TOP_TWO << PAGE_SHIFT | other->pcid);
+	switch_space(root);
+	switch_space(other);
+	CHECK(loaded(3, 1, 0)); /* both as they were left */
+	flush_space(root);	/* when it runs again */
+	CHECK(loaded(3, 1, 0) && root->flush_pending);
+	switch_space(root);
+	CHECK(loaded(4, 2, 0) && !root->flush_pending);
+	flush_space(root); /* it runs: now */
+	CHECK(loaded(5, 3, 0) && !root->flush_pending && flush_epoch == epoch);
+	flush_everything();
+	CHECK(loaded(5, 3, 1) && flush_epoch == epoch + 1);
+	flush_hinted_all();
+	CHECK(loaded(5, 3, 2) && flush_epoch == epoch + 2);
+}
+
+static void test_without_identifiers_every_load_flushes_all(void)
+{
+	struct space *root, *other;
+	uint32_t epoch;
+
+	machine_stop();
+	machine_start(FRAMES, 0);
+	root = root_space();
+	other = second_space();
+	epoch = flush_epoch;
+	remember();
+	switch_space(other);
+	CHECK(loaded(1, 1, 0) && flush_epoch == epoch + 1);
+	CHECK_EQUAL(processor.cr3, (uint64_t)TOP_TWO << PAGE_SHIFT);
+	switch_space(root);
+	CHECK(loaded(2, 2, 0) && flush_epoch == epoch + 2);
+	flush_everything();
+	CHECK(loaded(3, 3, 0) && flush_epoch == epoch + 3);
+	flush_space(root);
+	CHECK(loaded(4, 4, 0) && flush_epoch == epoch + 4);
+	flush_space(other);
+	CHECK(loaded(4, 4, 0) && flush_epoch == epoch + 4);
+}
+
+static void test_an_identifier_is_one_spaces_in_its_generation(void)
+{
+	static bool taken[4096];
+	static struct space spaces[5000];
+	uint64_t generation = 0;
+	uint32_t generations = 0;
+
+	memset(spaces, 0, sizeof(spaces));
+	for (uint32_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
+		spaces[i].top = MACHINE_ROOT_TOP;
+		remember();
+		switch_space(&spaces[i]);
+		CHECK(loaded(1, 1, 0) && spaces[i].pcid > 0 && spaces[i].pcid < 4096);
+		if (spaces[i].pcid_generation != generation) {
+			memset(taken, 0, sizeof(taken));
+			generation = spaces[i].pcid_generation;
+			generations++;
+		}
+		CHECK(!taken[spaces[i].pcid]);
+		taken[spaces[i].pcid] = true;
+	}
+	CHECK(generations == 2 || generations == 3);
+	switch_space(root_space()); /* of a generation before: another identifier, flushed */
+	CHECK(loaded(2, 2, 0) && root_space()->pcid_generation == generation);
+	CHECK(!taken[root_space()->pcid]);
+}
+
+static void test_the_hook_leaves_out_hints_only(void)
+{
+	struct space *root = root_space();
+
+	remember();
+	debug_hook_no_flush = true;
+	flush_space(root);
+	flush_hinted_all();
+	CHECK(loaded(0, 0, 0) && !root->flush_pending);
+	flush_everything();
+	CHECK(loaded(0, 0, 1));
+	debug_hook_no_flush = false;
+}
+
 static const struct check_test tests[] = {
 	CHECK_TEST(nothing_is_found_or_placed_behind_the_table_of_handles),
 	CHECK_TEST(there_are_no_other_rights),
@@ -647,6 +762,10 @@ static const struct check_test tests[] = {
 	CHECK_TEST(a_sender_without_its_page_sends_no_bytes),
 	CHECK_TEST(a_server_that_stops_itself_in_its_answer_does_not_wait),
 	CHECK_TEST(a_reset_ends_calls_and_their_cancels),
+	CHECK_TEST(with_identifiers_only_what_is_due_is_flushed),
+	CHECK_TEST(without_identifiers_every_load_flushes_all),
+	CHECK_TEST(an_identifier_is_one_spaces_in_its_generation),
+	CHECK_TEST(the_hook_leaves_out_hints_only),
 };
 
 int main(int argc, char **argv)

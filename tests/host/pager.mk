@@ -4,9 +4,8 @@ PAGER_CORE := $(filter-out %/main.c %/heap.c %/mmu_kernel.c,$(wildcard servers/p
 PAGER_MACHINE := $(PAGER_CORE) tests/host/pager_machine.c tests/host/pager_heap.c $(wildcard kernel/frame*.c kernel/pool*.c kernel/table*.c) \
 	kernel/block.c kernel/batch.c $(wildcard tests/host/sim/*.c)
 
-HOST_TESTS += pager pager_property
+HOST_TESTS += pager
 pager_SOURCES := tests/host/pager_test.c $(PAGER_MACHINE)
-pager_property_SOURCES := tests/host/pager_property_test.c $(PAGER_MACHINE)
 
 HOST_TESTS += pager_failure
 pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)

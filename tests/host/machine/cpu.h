@@ -26,6 +26,8 @@ struct processor {
 	uint64_t fs_base, gs_base; /* of user mode */
 	uint64_t tsc;		   /* in nanoseconds, as the machine's timer counts */
 	uint64_t context_flushes;  /* cpu_flush_all_contexts */
+	uint64_t cr3_loads;	   /* all, and those that kept translations (NOFLUSH) */
+	uint64_t cr3_loads_kept;
 	_Alignas(64) uint8_t fpu[PROCESSOR_FPU_BYTES];
 };
 extern struct processor processor;
@@ -102,6 +104,8 @@ static inline uint64_t cpu_read_cr3(void)
 static inline void cpu_write_cr3(uint64_t value)
 {
 	processor.cr3 = value & ~(1ull << 63); /* NOFLUSH is not kept */
+	processor.cr3_loads++;
+	processor.cr3_loads_kept += value >> 63;
 }
 
 static inline void cpu_flush_all_contexts(void)
