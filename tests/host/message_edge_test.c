@@ -344,6 +344,80 @@ static void test_devices_are_granted_from_what_the_giver_has(void)
 	CHECK(grant(0, 1, 0) == ST_NO_RIGHT && space_of(SPACE_TWO)->io_count == 0);
 }
 
+static status_t give_devices(uint64_t pool, uint32_t first, uint64_t count)
+{
+	return op(OP_POOL_DEVICE, first, 0, pool, count);
+}
+
+/* The root task's space goes to another pool. */
+static void use_pool(uint16_t pool)
+{
+	pool_table[root_space()->pool].users--;
+	pool_table[pool].users++;
+	root_space()->pool = pool;
+}
+
+static uint16_t make_pool(void)
+{
+	const uint64_t *result =
+		(const uint64_t *)frame_memory(MACHINE_ROOT_MESSAGE) + OP_RESULTS_OFFSET / 8;
+
+	CHECK_EQUAL(op(OP_POOL_CREATE, 0, 0, 0, 0), ST_OK);
+	return (uint16_t)*result;
+}
+
+static void test_device_pages_are_given_downwards_from_what_there_is(void)
+{
+	uint16_t child = make_pool(), below;
+
+	frame_device_limit = FRAMES + 8;
+	CHECK_EQUAL(give_devices(POOL_ROOT, FRAMES, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(give_devices(POOL_COUNT, FRAMES, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(give_devices(child + 1u, FRAMES, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(give_devices(0x10000u | child, FRAMES, 1), ST_NO_RIGHT);
+	CHECK_EQUAL(give_devices(child, FRAMES, 9), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(give_devices(child, FRAMES + 1, 8), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(give_devices(child, 0, FRAMES + 9), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(give_devices(child, 0, FRAMES + 8), ST_OK);
+	CHECK_EQUAL(give_devices(child, FRAMES + 2, 6), ST_OK);
+	CHECK(pool_table[child].device_first == FRAMES + 2 && pool_table[child].device_count == 6);
+	use_pool(child);
+	below = make_pool();
+	CHECK_EQUAL(give_devices(below, FRAMES + 1, 2), ST_NO_RIGHT);
+	CHECK_EQUAL(give_devices(below, FRAMES + 3, 2), ST_OK);
+	CHECK(pool_table[below].device_first == FRAMES + 3 && pool_table[below].device_count == 2);
+	CHECK_EQUAL(give_devices(below, 0, 0), ST_OK);
+	CHECK_EQUAL(pool_table[below].device_count, 0);
+	CHECK_EQUAL(give_devices(POOL_ROOT, FRAMES + 3, 1), ST_NO_RIGHT);
+	use_pool(POOL_ROOT);
+	frame_device_limit = 0;
+}
+
+static void test_what_is_held_or_asks_itself_does_not_end(void)
+{
+	CHECK_EQUAL(op(OP_DESTROY, MACHINE_ROOT_THREAD, 0, 0, 0), ST_BUSY);
+	CHECK_EQUAL(frame_hold(PORT), ST_OK);
+	CHECK_EQUAL(op(OP_DESTROY, PORT, 0, 0, 0), ST_BUSY);
+	CHECK(handle_get(root_space(), SLOT));
+	frame_release(PORT);
+	CHECK_EQUAL(op(OP_DESTROY, PORT, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(op(OP_DESTROY, MACHINE_ROOT_SPACE, 0, 0, 0), ST_BUSY);
+}
+
+static void test_a_handle_that_is_set_has_the_badge_it_may_have(void)
+{
+	uint64_t give = SLOT_TWO | (uint64_t)RIGHT_SEND << 16;
+
+	CHECK_EQUAL(handle(HANDLE_MINT, SLOT, SLOT_TWO, RIGHT_SEND | RIGHT_GIVE, 5), ST_OK);
+	CHECK_EQUAL(op(OP_HANDLE_SET, MACHINE_ROOT_SPACE, SLOT_COPY, give, 5), ST_OK);
+	CHECK_EQUAL(root_space()->handles[SLOT_COPY].badge, 5);
+	CHECK_EQUAL(op(OP_HANDLE_SET, MACHINE_ROOT_SPACE, SLOT_COPY, give, 6), ST_NO_RIGHT);
+	CHECK_EQUAL(root_space()->handles[SLOT_COPY].badge, 5);
+	CHECK_EQUAL(op(OP_HANDLE_SET, MACHINE_ROOT_SPACE, HANDLE_SLOTS, give, 5), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op(OP_HANDLE_SET, MACHINE_ROOT_SPACE, SLOT_COPY, give | 1 << 20, 5),
+		ST_BAD_ARGUMENT);
+}
+
 static void test_fields_of_a_thread_are_checked(void)
 {
 	struct thread *client = thread_of(CLIENT);
@@ -516,28 +590,73 @@ static void client_faults(uint64_t address, uint32_t error)
 
 static void test_a_fault_in_the_kernels_slots_shows_none_of_its_entries(void)
 {
-	uint64_t *link = (uint64_t *)frame_memory(MACHINE_KERNEL_TABLE);
-
-	*link = pte_make(
-		MACHINE_KERNEL_TABLE, PTE_P | PTE_U); /* seen through the view of the frame table */
-	client_faults(LAYOUT_VMEMMAP, FAULT_PRESENT | FAULT_WRITE | FAULT_USER);
-	*link = 0;
-	CHECK_EQUAL(machine.user.r10 & 0xff, FAULT_PRESENT | FAULT_WRITE | FAULT_USER);
-	CHECK_EQUAL(machine.user.r10 >> FAULT_LEVEL_SHIFT & 0xf, LAYOUT_LEVELS);
+	client_faults(LAYOUT_VMEMMAP, FAULT_USER); /* a hole of the view of the frame table */
+	CHECK_EQUAL(machine.user.r10 & 0xffff, FAULT_USER);
+	CHECK_EQUAL(FAULT_LEVEL(machine.user.r10), LAYOUT_LEVELS);
 	CHECK(machine.user.r9 == 0 && machine.user.r12 == 0 && machine.user.r13 == 0);
 	CHECK(machine.user.r14 == 0 && machine.user.r15 == 0);
 }
 
+/* A word of the pager's in an open slot of the upper half, and bits that are no affair of a pager's. */
 static void test_a_fault_shows_the_entries_and_the_error_as_they_are(void)
 {
-	const uint64_t word = 0x123400; /* of the pager's, in an open slot that is empty */
-	uint32_t error = FAULT_PRESENT | FAULT_USER | FAULT_RESERVED | FAULT_FETCH;
+	const uint32_t error = FAULT_PRESENT | FAULT_USER | FAULT_RESERVED | FAULT_FETCH;
+	const uint64_t word = 0x123400;
 
-	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_USER_LAST_SLOT, word, 0), ST_OK);
-	client_faults((uint64_t)LAYOUT_USER_LAST_SLOT << SLOT_SHIFT, error | 1u << 30);
-	CHECK_EQUAL(machine.user.r10 & ((1u << FAULT_LEVEL_SHIFT) - 1), error);
+	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_MESSAGE_SLOT, word, 0), ST_OK);
+	client_faults(LAYOUT_MESSAGE, error | 0x60);
+	CHECK_EQUAL(machine.user.r10 & 0xffff, error);
 	CHECK_EQUAL(machine.user.r9, word);
-	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_USER_LAST_SLOT, 0, word), ST_OK);
+	CHECK_EQUAL(op(OP_SET, MACHINE_ROOT_TOP, LAYOUT_MESSAGE_SLOT, 0, word), ST_OK);
+}
+
+/* A page of the root task's space at CODE, through tables of four fresh frames. */
+static void map_code_page(pfn_t first)
+{
+	pfn_t table = MACHINE_ROOT_TOP;
+
+	for (uint32_t level = LAYOUT_LEVELS; level > 0; level--, first++) {
+		uint32_t index = (uint32_t)(CODE >> (PAGE_SHIFT + 9 * (level - 1))) % TABLE_ENTRIES;
+		uint32_t type = level > 1 ? FRAME_L1 + level - 2 : FRAME_DATA;
+
+		CHECK_EQUAL(op(OP_RETYPE, first, 0, type, 0), ST_OK);
+		CHECK_EQUAL(
+			op(OP_SET, table, index, pte_make(first, PTE_P | PTE_W | PTE_U), 0), ST_OK);
+		table = first;
+	}
+}
+
+/* The tables allow the access already: the thread goes on, and the server that waits hears nothing. */
+static void test_a_fault_that_is_cured_already_is_no_message(void)
+{
+	map_code_page(SPARE);
+	CHECK_EQUAL(op(OP_THREAD_SET, CLIENT, THREAD_FIELD_FAULT_PORT, SLOT, 9), ST_OK);
+	CHECK_EQUAL(op(OP_THREAD_START, CLIENT, 0, 0, 0), ST_OK);
+	machine_call_with(CALL_REPLY_RECEIVE, SLOT | RR_RECEIVE, 0, 0);
+	CHECK_EQUAL(machine_running(), CLIENT);
+	machine_fault(CODE, FAULT_PRESENT | FAULT_WRITE | FAULT_USER);
+	CHECK_EQUAL(machine_running(), CLIENT);
+	machine_fault(CODE, FAULT_PRESENT | FAULT_RESERVED | FAULT_USER); /* that no table cures */
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK_EQUAL(machine.user.r10 & FAULT_RESERVED, FAULT_RESERVED);
+}
+
+/* The batch of the answer ends the very thread it answers, and has results, which a message would hide. */
+static void test_an_answer_to_nobody_tells_its_results(void)
+{
+	uint64_t token;
+
+	CHECK_EQUAL(op(OP_RETYPE, SPARE, 0, FRAME_L1, 0), ST_OK);
+	token = client_calls(0, SLOT, 1);
+	machine.user.rbx = token;
+	machine.user.r10 = machine.user.r8 = machine.user.r12 = machine.user.r13 = 0;
+	machine.user.r9 = op_head(OP_DESTROY, 0, CLIENT, 0, 1);
+	CHECK_EQUAL(machine_call_with(CALL_REPLY_RECEIVE, SLOT | RR_REPLY | RR_RECEIVE,
+			    2ull << TAG_OPS_SHIFT, op_head(OP_READ, 0, SPARE, 0, 1)),
+		ST_RESULTS);
+	CHECK_EQUAL(machine_running(), MACHINE_ROOT_THREAD);
+	CHECK(machine.user.rdx == 2 && machine.user.r10 == 0 && machine.user.r8 == 1);
+	CHECK_EQUAL(frame_table[CLIENT].type, FRAME_FREE);
 }
 
 /* ---- cancels ---- */
@@ -715,6 +834,19 @@ static void test_an_identifier_is_one_spaces_in_its_generation(void)
 	CHECK(!taken[root_space()->pcid]);
 }
 
+static void test_a_port_of_a_frame_in_use_is_not_made(void)
+{
+	CHECK_EQUAL(op(OP_RETYPE, SPARE, 0, FRAME_DATA, 0), ST_OK);
+	CHECK_EQUAL(frame_hold(SPARE), ST_OK);
+	CHECK_EQUAL(op(OP_PORT_CREATE, SPARE, SLOT_TWO, 0, 0), ST_BUSY);
+	CHECK_EQUAL(op(OP_SPACE_CREATE, SPACE_TWO, 0, SPARE, 0), ST_BUSY);
+	CHECK_EQUAL(op(OP_SPACE_CREATE, SPARE, 0, TOP_TWO, 0), ST_BUSY);
+	CHECK_EQUAL(op(OP_THREAD_CREATE, SPARE, 0, MACHINE_ROOT_SPACE, LOW), ST_BUSY);
+	frame_release(SPARE);
+	CHECK(root_space()->handles[SLOT_TWO].pfn == 0 && frame_table[SPARE].type == FRAME_DATA);
+	CHECK(frame_table[SPACE_TWO].type == FRAME_FREE && frame_table[TOP_TWO].type == FRAME_FREE);
+}
+
 static void test_the_hook_leaves_out_hints_only(void)
 {
 	struct space *root = root_space();
@@ -745,6 +877,9 @@ static const struct check_test tests[] = {
 	CHECK_TEST(operations_on_objects_name_objects_of_their_type),
 	CHECK_TEST(spaces_get_pools_and_rights_that_there_are),
 	CHECK_TEST(devices_are_granted_from_what_the_giver_has),
+	CHECK_TEST(device_pages_are_given_downwards_from_what_there_is),
+	CHECK_TEST(what_is_held_or_asks_itself_does_not_end),
+	CHECK_TEST(a_handle_that_is_set_has_the_badge_it_may_have),
 	CHECK_TEST(fields_of_a_thread_are_checked),
 	CHECK_TEST(a_clone_has_the_registers_and_handlers_of_its_original),
 	CHECK_TEST(registers_are_read_while_there_is_room),
@@ -756,6 +891,8 @@ static const struct check_test tests[] = {
 	CHECK_TEST(the_number_of_operations_is_not_cut_off),
 	CHECK_TEST(a_fault_in_the_kernels_slots_shows_none_of_its_entries),
 	CHECK_TEST(a_fault_shows_the_entries_and_the_error_as_they_are),
+	CHECK_TEST(a_fault_that_is_cured_already_is_no_message),
+	CHECK_TEST(an_answer_to_nobody_tells_its_results),
 	CHECK_TEST(a_port_that_ends_fails_a_call_whose_cancel_is_on_its_way),
 	CHECK_TEST(a_port_that_ends_fails_a_call_that_was_cancelled),
 	CHECK_TEST(who_hears_of_a_cancel_has_its_own_priority),
@@ -765,6 +902,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(with_identifiers_only_what_is_due_is_flushed),
 	CHECK_TEST(without_identifiers_every_load_flushes_all),
 	CHECK_TEST(an_identifier_is_one_spaces_in_its_generation),
+	CHECK_TEST(a_port_of_a_frame_in_use_is_not_made),
 	CHECK_TEST(the_hook_leaves_out_hints_only),
 };
 

@@ -1,12 +1,14 @@
 /*
  * Every state of a tiny machine: a proof by looking at all of it.
  *
- * The machine has the FRAMES frames that sim_start() gives, the last three of them free to use, and
+ * The machine has the FRAMES frames that sim_start() gives, the last four of them free to use, and
  * of each table the first two entries.  From the state after boot all operations with all arguments out
  * of a small set are tried; each new state is kept and tried in its turn, until nothing new comes: the
- * states reached are all that any sequence of these operations, however long, can reach.
+ * states reached are all that any sequence of these operations, however long, can reach.  Numbers of
+ * frames have no meaning, so states that differ in them alone count as one.
  *
- * After each operation: frame_check_all() finds no rule broken; a refusal changed nothing; `set`,
+ * A refusal changed nothing.  After any other operation: frame_check_all() finds no rule broken; a last
+ * reference left a stamp, a first one came after a flush; `set`,
  * `retype`, `clear`, `split` did exactly what an independent statement of them says: the
  * entry, the type or the count at hand, and no other; a frame that changed its type had no
  * reference and no live entry, and what came out of or went into a table is zero.
@@ -27,7 +29,7 @@
 #include <stdlib.h>
 
 enum {
-	USED = 3,			  /* frames that operations name */
+	USED = 4,			  /* frames that operations name */
 	FRAMES = SIM_FIRST_FREE + USED,
 	SLOTS = 2,			  /* entries of each that they name */
 	STATES_MAX = 1 << 21,		  /* places of the set, a power of two */
@@ -110,11 +112,52 @@ static uint32_t state_hash(const struct state *state)
 	return hash;
 }
 
-/* Keeps a state that is new. */
-static void state_note(const struct state *state)
+/* The state with frame i in the place of frame to[i]: another name for the same thing. */
+static void state_rename(const struct state *state, const uint32_t *to, struct state *renamed)
 {
-	uint32_t place = state_hash(state) & (STATES_MAX - 1);
+	for (uint32_t i = 0; i < USED; i++) {
+		renamed->frame[to[i]] = state->frame[i];
+		for (uint32_t slot = 0; slot < SLOTS; slot++) {
+			uint32_t entry = state->frame[i].entry[slot], pfn = (entry & 0x7f) >> 2;
 
+			if (pfn >= SIM_FIRST_FREE)
+				pfn = SIM_FIRST_FREE + to[pfn - SIM_FIRST_FREE];
+			renamed->frame[to[i]].entry[slot] = (uint8_t)((entry & 0x83) | (pfn << 2));
+		}
+	}
+}
+
+/* The least of all names, found by trying the ways to order `count` more frames. */
+static void state_least(const struct state *state, uint32_t *to, uint32_t count, struct state *least)
+{
+	struct state renamed;
+
+	if (count == 0) {
+		state_rename(state, to, &renamed);
+		if (memcmp(&renamed, least, sizeof(renamed)) < 0)
+			*least = renamed;
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t last = to[count - 1];
+
+		to[count - 1] = to[i];
+		to[i] = last;
+		state_least(state, to, count - 1, least);
+		to[i] = to[count - 1];
+		to[count - 1] = last;
+	}
+}
+
+/* Keeps a state that is new, by its least name. */
+static void state_note(const struct state *named)
+{
+	uint32_t to[USED] = { 0, 1, 2, 3 };
+	struct state least = *named, *state = &least;
+	uint32_t place;
+
+	state_least(named, to, USED, &least);
+	place = state_hash(state) & (STATES_MAX - 1);
 	while (places[place] != 0) {
 		if (memcmp(&states[places[place] - 1], state, sizeof(*state)) == 0)
 			return;
@@ -210,10 +253,18 @@ static void check_split(const struct state *before, const struct state *after, u
 	}
 }
 
-static void check_limits(const struct state *state)
+/* Counters below their limits; a last reference leaves a stamp, a first one comes after a flush. */
+static void check_counts(const struct state *before, const struct state *after)
 {
-	for (uint32_t i = 0; i < USED; i++)
-		CHECK(state->frame[i].refs <= (state->frame[i].type == FRAME_MSG ? 1 : LIMIT));
+	for (uint32_t i = 0; i < USED; i++) {
+		uint32_t old = before->frame[i].refs, now = after->frame[i].refs;
+
+		CHECK(now <= (after->frame[i].type == FRAME_MSG ? 1 : LIMIT));
+		if (old != 0 && now == 0)
+			CHECK(after->frame[i].stale);
+		if (old == 0 && now != 0)
+			CHECK(!after->frame[i].stale);
+	}
 }
 
 /* One operation from one state, and all that must be true of what it leaves. */
@@ -228,16 +279,16 @@ static void try(const struct state *before, uint32_t code, uint32_t i, uint32_t 
 	status = sim_op(POOL_ROOT, op_head(code, 0, SIM_FIRST_FREE + i, slot, count), a, b);
 	transitions++;
 	state_save(&after);
-	CHECK_EQUAL(frame_check_all(&where), 0);
-	check_limits(&after);
-	if (status != ST_OK && sim_last.done != 0) { /* a run that stopped after its first entry */
-		state_note(&after);
-		return;
-	}
-	if (status != ST_OK) {
+	if (status != ST_OK && sim_last.done == 0) {
 		for (uint32_t n = 0; n < USED; n++) /* a flush may have come before a refusal */
 			after.frame[n].stale = before->frame[n].stale;
 		CHECK(memcmp(&after, before, sizeof(after)) == 0);
+		return;
+	}
+	CHECK_EQUAL(frame_check_all(&where), 0);
+	check_counts(before, &after);
+	if (status != ST_OK) { /* a run that stopped after its first entry */
+		state_note(&after);
 		return;
 	}
 	if (code == OP_RETYPE)
