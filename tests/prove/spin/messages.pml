@@ -3,10 +3,11 @@
  * that may happen to them.
  *
  * Each kernel call is atomic (one processor, no preemption in the kernel); user code interleaves as it
- * likes.  A caller makes calls and faults; one is killed at any moment and its frame becomes another
- * thread; one is interrupted at any moment.  Servers answer at once or later, in any order, and also
- * with tokens that are used up.  A supervisor kills a server and resets the port, resets it under
- * living servers, or destroys it, in steps of one waiter each, as ST_MORE makes it.
+ * likes.  Callers make calls and faults.  Servers answer at once or later, in any order, and also with
+ * tokens that are used up.  In each search one thing happens, at any moment: a caller is killed and
+ * its frame becomes another thread (-DKILL), one is interrupted (-DINTERRUPT), a server dies, the port is
+ * reset and another takes over (-DREPLACE), the port is reset under living servers (-DRESET) or
+ * destroyed (-DDESTROY); the last three in steps of one waiter each, as ST_MORE makes it.
  *
  * Shown in every state: a reply that is accepted answers the very call that waits (none lost, doubled
  * or misdirected); a thread is in exactly the list that its state says; nobody waits to receive
