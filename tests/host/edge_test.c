@@ -27,29 +27,14 @@ static uint32_t live(pfn_t pfn)
 	return frame_table[pfn].live;
 }
 
-/* One operation with so much work left, room for so many results. */
-static status_t bounded(uint32_t work, uint32_t room, uint64_t head, uint64_t a, uint64_t b)
-{
-	struct op op = { head, a, b };
-	struct batch batch = { .pool = POOL_ROOT,
-		.work_left = work,
-		.results = sim_last.results,
-		.result_max = room };
-	status_t status = batch_run(&batch, &op, 1, &sim_last.index);
-
-	sim_last.done = batch.done;
-	sim_last.count = batch.result_count;
-	return status;
-}
-
 /* It needs exactly this much work and room: with less of either it changes nothing. */
 static void needs(uint32_t work, uint32_t room, uint64_t head, uint64_t a, uint64_t b)
 {
 	if (work > 0)
-		CHECK_EQUAL(bounded(work - 1, room, head, a, b), ST_MORE);
+		CHECK_EQUAL(sim_op_within(work - 1, room, head, a, b), ST_MORE);
 	if (room > 0)
-		CHECK_EQUAL(bounded(work, room - 1, head, a, b), ST_MORE);
-	CHECK_EQUAL(bounded(work, room, head, a, b), ST_OK);
+		CHECK_EQUAL(sim_op_within(work, room - 1, head, a, b), ST_MORE);
+	CHECK_EQUAL(sim_op_within(work, room, head, a, b), ST_OK);
 }
 
 static uint64_t large(void)
@@ -574,11 +559,11 @@ static void test_the_list_of_results_is_filled_to_its_end(void)
 {
 	for (uint32_t i = 0; i < 4; i++)
 		CHECK_EQUAL(set(L1, i, page(i) | PTE_A, 0), ST_OK);
-	CHECK_EQUAL(bounded(100, 3, op_head(OP_READ, 0, L1, 0, 4), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(100, 3, op_head(OP_READ, 0, L1, 0, 4), 0, 0), ST_MORE);
 	CHECK(sim_last.count == 3 && sim_last.done == 3);
-	CHECK_EQUAL(bounded(100, 3, op_head(OP_HARVEST, 0, L1, 0, 4), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(100, 3, op_head(OP_HARVEST, 0, L1, 0, 4), 0, 0), ST_MORE);
 	CHECK(sim_last.count == 3 && sim_last.done == 3);
-	CHECK_EQUAL(bounded(100, 3, op_head(OP_CLEAR, 0, L1, 0, 4), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(100, 3, op_head(OP_CLEAR, 0, L1, 0, 4), 0, 0), ST_MORE);
 	CHECK(sim_last.count == 3 && sim_last.done == 3 && live(L1) == 1);
 }
 

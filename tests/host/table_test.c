@@ -23,21 +23,6 @@ static uint64_t result_of(uint32_t kind, pfn_t pfn)
 	return (uint64_t)kind << 60 | pfn;
 }
 
-/* Runs one operation with a place for `room` results only. */
-static status_t with_room(uint32_t room, uint64_t head, uint64_t a, uint64_t b)
-{
-	struct op op = { head, a, b };
-	struct batch batch = { .pool = POOL_ROOT,
-		.work_left = OP_WORK_MAX,
-		.results = sim_last.results,
-		.result_max = room };
-	status_t status = batch_run(&batch, &op, 1, &sim_last.index);
-
-	sim_last.done = batch.done;
-	sim_last.count = batch.result_count;
-	return status;
-}
-
 static status_t with_work(uint32_t work, uint64_t head, uint64_t a, uint64_t b)
 {
 	struct op op = { head, a, b };
@@ -287,10 +272,10 @@ static void test_set_asks_for_room_before_it_drops(void)
 {
 	uint64_t head = op_head(OP_SET, 0, L1, 0, 0);
 
-	CHECK_EQUAL(with_room(0, head, page(0), 0), ST_OK);
-	CHECK_EQUAL(with_room(0, head, page(1), page(0)), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 0, head, page(0), 0), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 0, head, page(1), page(0)), ST_MORE);
 	CHECK_EQUAL(entries(L1)[0], page(0));
-	CHECK_EQUAL(with_room(1, head, page(1), page(0)), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 1, head, page(1), page(0)), ST_OK);
 	CHECK_EQUAL(with_work(0, head, 0, page(1)), ST_MORE);
 	CHECK_EQUAL(with_work(0, head, page(2), page(1)), ST_MORE);
 }
@@ -369,10 +354,10 @@ static void test_hints_count_for_the_part_that_was_done(void)
 {
 	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
 	CHECK_EQUAL(set(L1, 1, page(1), 0), ST_OK);
-	CHECK_EQUAL(with_room(1, op_head(OP_CLEAR, FLUSH_ALL, L1, 0, 2), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 1, op_head(OP_CLEAR, FLUSH_ALL, L1, 0, 2), 0, 0), ST_MORE);
 	CHECK_EQUAL(sim_last.done, 1);
 	CHECK_EQUAL(sim_flushes.hinted_all, 1);
-	CHECK_EQUAL(with_room(0, op_head(OP_CLEAR, FLUSH_ALL, L1, 1, 1), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 0, op_head(OP_CLEAR, FLUSH_ALL, L1, 1, 1), 0, 0), ST_MORE);
 	CHECK_EQUAL(sim_flushes.hinted_all, 1);
 }
 
@@ -721,9 +706,9 @@ static void test_clear_stops_when_the_list_is_full(void)
 {
 	CHECK_EQUAL(set(L1, 5, page(0), 0), ST_OK);
 	CHECK_EQUAL(set(L1, 6, 0x10, 0), ST_OK);
-	CHECK_EQUAL(with_room(2, op_head(OP_CLEAR, 0, L1, 0, 512), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 2, op_head(OP_CLEAR, 0, L1, 0, 512), 0, 0), ST_MORE);
 	CHECK(sim_last.done == 6 && sim_last.count == 1 && live(L1) == 1);
-	CHECK_EQUAL(with_room(2, op_head(OP_CLEAR, 0, L1, 6, 506), 0, 0), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 2, op_head(OP_CLEAR, 0, L1, 6, 506), 0, 0), ST_OK);
 	CHECK_EQUAL(run(OP_CLEAR, L1, 0, 1, 1, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(run(OP_CLEAR, L1, 0, 1, 0, 1), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(run(OP_CLEAR, L1, 0, 513, 0, 0), ST_BAD_ARGUMENT);
@@ -778,7 +763,7 @@ static void test_harvest_reads_and_clears_accessed_and_dirty(void)
 	CHECK_EQUAL(set(L1, 4, page(1), 0), ST_OK);
 	CHECK_EQUAL(set(L1, 5, page(2) | PTE_A, 0), ST_OK);
 	CHECK_EQUAL(set(L1, 6, PTE_A | PTE_D, 0), ST_OK); /* a word of the pager's */
-	CHECK_EQUAL(with_room(1, op_head(OP_HARVEST, 0, L1, 0, 512), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 1, op_head(OP_HARVEST, 0, L1, 0, 512), 0, 0), ST_MORE);
 	CHECK_EQUAL(sim_last.results[0], 3 << OP_INDEX_SHIFT | PTE_A | PTE_D);
 	CHECK(sim_last.done == 5 && entries(L1)[3] == page(0) &&
 		entries(L1)[5] == (page(2) | PTE_A));
@@ -871,7 +856,7 @@ static void test_large_entries_are_checked(void)
 	CHECK_EQUAL(with_work(512, op_head(OP_SET, 0, L2, 1, 0), large(), 0), ST_MORE);
 	CHECK_EQUAL(with_work(513, op_head(OP_SET, 0, L2, 1, 0), large(), 0), ST_OK);
 	CHECK_EQUAL(with_work(512, op_head(OP_SET, 0, L2, 1, 0), 0, large()), ST_MORE);
-	CHECK_EQUAL(with_room(0, op_head(OP_SET, 0, L2, 1, 0), 0, large()), ST_MORE);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 0, op_head(OP_SET, 0, L2, 1, 0), 0, large()), ST_MORE);
 	CHECK_EQUAL(live(BLOCK_HEAD), 1);
 }
 

@@ -63,6 +63,23 @@ status_t sim_batch(uint16_t pool, const struct op *ops, uint32_t count, struct s
 }
 
 /* See sim.h. */
+status_t sim_op_within(uint32_t work, uint32_t room, uint64_t head, uint64_t a, uint64_t b)
+{
+	struct op op = { head, a, b };
+	struct batch batch = {
+		.pool = POOL_ROOT,
+		.work_left = work,
+		.results = sim_last.results,
+		.result_max = room,
+	};
+
+	sim_last.status = batch_run(&batch, &op, 1, &sim_last.index);
+	sim_last.done = batch.done;
+	sim_last.count = batch.result_count;
+	return sim_last.status;
+}
+
+/* See sim.h. */
 status_t sim_op(uint16_t pool, uint64_t head, uint64_t a, uint64_t b)
 {
 	struct op op = { head, a, b };

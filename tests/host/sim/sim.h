@@ -42,6 +42,8 @@ status_t sim_batch(uint16_t pool, const struct op *ops, uint32_t count, struct s
 
 /* One operation; the whole answer is in sim_last. */
 status_t sim_op(uint16_t pool, uint64_t head, uint64_t a, uint64_t b);
+/* One of POOL_ROOT's with so much work left, and room for so many results. */
+status_t sim_op_within(uint32_t work, uint32_t room, uint64_t head, uint64_t a, uint64_t b);
 extern struct sim_result sim_last;
 
 /* A space of POOL_ROOT made of two FREE or DATA frames: its TOP is ready to be filled. */
