@@ -292,7 +292,8 @@ struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word
 /* The bit of our port that the deadline sets. */
 #define NOTIFY_TIMER (1ull << 31)
 
-/* Let ready threads of our priority and above run until they wait. */
+/* Let ready threads of our priority and above run until they wait: so many calls of YIELD. */
+#define TURNS_GIVEN 4
 void let_others_run(void);
 /* The next message at our port, EMPTY when none has come. */
 status_t receive_now(struct message *message);

@@ -355,7 +355,7 @@ struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word
 /* More than once: a time slice may end in one of them, which then goes behind us. */
 void let_others_run(void)
 {
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < TURNS_GIVEN; i++) {
 		(void)call(CALL_YIELD, 0, 0, 0, 0, NULL);
 	}
 }
