@@ -287,6 +287,10 @@ struct step *step_add(
 /* A CALL of SUB_SLOT_MAIN (or slot) with a tag and the first words. */
 struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word0, uint64_t word1);
 
+/* Translations that become stale from now on may be used: they are the test's own business.  False
+   when this is not the shadow build, where nobody watches. */
+bool shadow_expect(bool expect);
+
 /* ---- messages ---- */
 
 /* The bit of our port that the deadline sets. */

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "kernel_tests.h"
+#include "../../variants/shadow/hooks.h"
 
 _Alignas(4096) struct shared shared_page;
 
@@ -348,6 +349,11 @@ struct step *step_add(
 struct step *step_call(uint32_t list, uint32_t slot, uint64_t tag, uint64_t word0, uint64_t word1)
 {
 	return step_add(list, CALL_CALL, slot, tag, word0, word1);
+}
+
+bool shadow_expect(bool expect)
+{
+	return call4(CALL_DEBUG, DEBUG_HOOK, SHADOW_HOOK_EXPECT, expect, 0, 0) == ST_OK;
 }
 
 /* ---- messages ---- */

@@ -519,11 +519,6 @@ static uint64_t shadow_uses(void)
 										    : SHADOW_ABSENT;
 }
 
-static bool shadow_expect(bool expect)
-{
-	return call4(CALL_DEBUG, DEBUG_HOOK, SHADOW_HOOK_EXPECT, expect, 0, 0) == ST_OK;
-}
-
 /* A page of our own that is read and written, its entry changed by one operation without a hint. */
 static bool shadow_change(volatile uint64_t **memory, uint32_t operation, uint64_t a, uint64_t b)
 {

@@ -510,8 +510,10 @@ static bool random_operations_of_attackers(void)
 
 	wanted_rounds(&seed, &rounds);
 	for (uint32_t round = 1; round <= rounds; round++) {
-		bool good = round_run(&seed);
+		bool good;
 
+		(void)shadow_expect(true); /* who takes its own code away runs on what is remembered */
+		good = round_run(&seed);
 		sequences += shared_page.word[WORD_DONE] + shared_page.word[WORD_DONE + 1];
 		if (!good || round % REPORT_EVERY == 0)
 			report_round(round, sequences);
@@ -519,6 +521,7 @@ static bool random_operations_of_attackers(void)
 		test_undo();
 		CHECK(frames_are_free());
 		pools_end();
+		(void)shadow_expect(false);
 	}
 	CHECK(sequences > rounds); /* few where time is dear in instructions */
 	return true;
