@@ -536,6 +536,7 @@ static void worker_run(uint32_t slot)
 {
 	uint32_t number;
 
+	test_disown();
 	*(volatile char *)MESSAGE_PAGE = 1;
 	while ((number = __atomic_fetch_add(&board->next, 1, __ATOMIC_RELAXED)) < board->end) {
 		struct worker worker = { .slot = slot };

@@ -57,6 +57,14 @@ _Noreturn void test_fail(const char *file, int line, const char *format, ...)
 	_exit(TEST_FAILED);
 }
 
+void test_disown(void)
+{
+	static struct report own;
+
+	CHECK_EQUAL(munmap((void *)report, PAGE_SIZE), 0);
+	report = &own;
+}
+
 void test_equal(const char *file, int line, const char *what, int64_t actual, int64_t expected)
 {
 	if (actual == expected)

@@ -110,6 +110,9 @@ bool process_find(pid_t pid, struct proc_entry *entry);
 /* Fresh anonymous pages, readable and writable. */
 volatile uint8_t *private_pages(size_t count);
 volatile uint8_t *shared_pages(size_t count);
+
+/* This process runs code at random, and may run into a failing check: that shall not be the test's. */
+void test_disown(void);
 /* Fresh pages that begin at a multiple of `align` bytes, nothing mapped close by. */
 volatile uint8_t *aligned_pages(size_t count, size_t align);
 /* A value that says which byte of which page this is. */
