@@ -1,46 +1,46 @@
 /*
- * The benchmark: what the operations of the memory system cost, in instructions.
+ * The benchmark: what the operations of a memory system cost, in instructions.
  *
- * Run under `-icount shift=0`, where the time-stamp counter advances by one for each instruction, so
- * figures repeat to the digit.  Each operation is done many times; the median is printed, as
+ * One source for two systems: rows have the same meaning on both, and what differs stands behind
+ * system.h.  Where the machine counts instructions by the time-stamp counter (QEMU -icount shift=0,
+ * Bochs) figures repeat to the digit.  Output, a line for each row:
  *
- *     BENCH name instructions entries cr3 flushes
+ *     BENCH name figure entries cr3 cr3-flushing flushes least most left
+ *     VALUE name number
+ *     SKIP name reason
  *
- * with the kernel entries, CR3 loads and flushes of one operation (over the whole series, rounded).
- * What depends on the system stands in counters.c.
+ * `left` is what the system put off and did after the series, for each operation.
+ *
+ * usage: bench [max=MIB] [messages] [faults] [forks] [regions] [memory] [system]   (default: all; max=512)
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "bench.h"
+#include "system.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include "counters.h"
 
-#define PAGE 4096u
-#define MIB (1024u * 1024u)
-#define TABLE_PAGES 512u
 #define SAMPLES_MAX 4096u
+#define MIB_DEFAULT 512u
 
 static uint64_t samples[SAMPLES_MAX];
 static uint32_t sample_count;
-static struct counts series_start;
+static struct counts at_begin, paused;
+static uint64_t reading_ticks; /* between two readings of the counter */
+static uint64_t settled_ticks; /* of system_settle_ticks() when there is nothing to do */
 
-static inline uint64_t tsc(void)
+void die(const char *what)
 {
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return ((uint64_t)high << 32) | low;
-}
-
-static void die(const char *what)
-{
-	perror(what);
+	printf("bench: %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	system_finish(1);
 	exit(1);
 }
+
+/* ---- series ---- */
 
 static int compare(const void *a, const void *b)
 {
@@ -49,218 +49,182 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void series_begin(void)
+void series_begin(void)
 {
-	sample_count = 0;
 	memset(samples, 0, sizeof(samples));
-	counts_read(&series_start);
+	sample_count = 0;
+	(void)system_settle_ticks();
+	paused = (struct counts){ 0 };
+	counts_read(&at_begin);
 }
 
-static void sample(uint64_t instructions)
+static struct counts at_pause;
+
+void series_pause(void)
+{
+	counts_read(&at_pause);
+}
+
+void series_resume(void)
+{
+	struct counts now;
+
+	counts_read(&now);
+	paused.entries += now.entries - at_pause.entries + counts_own_entries;
+	paused.cr3 += now.cr3 - at_pause.cr3;
+	paused.cr3_flushing += now.cr3_flushing - at_pause.cr3_flushing;
+	paused.flushes += now.flushes - at_pause.flushes;
+}
+
+void sample(uint64_t ticks)
 {
 	if (sample_count < SAMPLES_MAX)
-		samples[sample_count++] = instructions;
+		samples[sample_count++] = ticks > reading_ticks ? ticks - reading_ticks : 0;
 }
 
-static uint64_t per_operation(uint64_t from, uint64_t to, uint64_t overhead)
+/* Prints a part of a whole with up to two decimals. */
+static void put_quotient(uint64_t total, uint64_t parts)
 {
-	uint64_t total = to - from - overhead;
+	uint64_t hundredths = (total * 100 + parts / 2) / parts;
 
-	return (total + sample_count / 2) / sample_count;
+	printf(" %llu", (unsigned long long)(hundredths / 100));
+	if (hundredths % 100 != 0)
+		printf(".%02llu", (unsigned long long)(hundredths % 100));
 }
 
-static void series_end(const char *name)
+void series_end(const char *name, uint32_t units)
 {
+	uint64_t left, parts = (uint64_t)sample_count * units;
 	struct counts end;
 
 	counts_read(&end);
+	left = system_settle_ticks();
+	if (sample_count == 0) {
+		series_skip(name, "no samples");
+		return;
+	}
 	qsort(samples, sample_count, sizeof(samples[0]), compare);
-	printf("BENCH %s %llu %llu %llu %llu\n", name,
-	       (unsigned long long)samples[sample_count / 2],
-	       (unsigned long long)per_operation(series_start.entries, end.entries, COUNTS_ENTRIES),
-	       (unsigned long long)per_operation(series_start.cr3, end.cr3, 0),
-	       (unsigned long long)per_operation(series_start.flushes, end.flushes, 0));
+	printf("BENCH %s", name);
+	put_quotient(samples[sample_count / 2], units);
+	put_quotient(end.entries - at_begin.entries - paused.entries - counts_own_entries, parts);
+	put_quotient(end.cr3 - at_begin.cr3 - paused.cr3, parts);
+	put_quotient(end.cr3_flushing - at_begin.cr3_flushing - paused.cr3_flushing, parts);
+	put_quotient(end.flushes - at_begin.flushes - paused.flushes, parts);
+	put_quotient(samples[0], units);
+	put_quotient(samples[sample_count - 1], units);
+	put_quotient(left > settled_ticks ? left - settled_ticks : 0, parts);
+	printf("\n");
 	fflush(stdout);
 }
 
-static char *map_pages(size_t pages)
+void series_skip(const char *name, const char *reason)
 {
-	char *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	printf("SKIP %s %s\n", name, reason);
+	fflush(stdout);
+}
+
+void value_report(const char *name, uint64_t value)
+{
+	printf("VALUE %s %llu\n", name, (unsigned long long)value);
+	fflush(stdout);
+}
+
+/* ---- memory ---- */
+
+char *memory_map(size_t pages)
+{
+	char *memory = mmap(
+		NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		die("mmap");
+	memory_refuse_large(memory, pages * PAGE);
 	return memory;
 }
 
-/* A permutation of 0..count-1 that no read-ahead guesses; count a power of two. */
-static uint32_t shuffled(uint32_t index, uint32_t count)
+char *memory_map_aligned(size_t bytes, char **whole, size_t *whole_bytes)
+{
+	*whole_bytes = bytes + TABLE_BYTES;
+	*whole = memory_map(*whole_bytes / PAGE);
+	return (char *)(((uintptr_t)*whole + TABLE_BYTES - 1) & ~(uintptr_t)(TABLE_BYTES - 1));
+}
+
+void memory_unmap(char *memory, size_t bytes)
+{
+	if (munmap(memory, bytes) != 0)
+		die("munmap");
+}
+
+void __attribute__((noinline)) touch_write(char *memory, size_t pages)
+{
+	for (volatile char *byte = memory; pages-- > 0; byte += PAGE)
+		*byte = 1;
+}
+
+void __attribute__((noinline)) touch_read(const char *memory, size_t pages)
+{
+	for (const volatile char *byte = memory; pages-- > 0; byte += PAGE)
+		(void)*byte;
+}
+
+uint32_t shuffled(uint32_t index, uint32_t count)
 {
 	return (index * 2654435761u + 12345u) & (count - 1);
 }
 
-static void touch_write(char *memory, size_t pages)
-{
-	for (size_t i = 0; i < pages; i++)
-		((volatile char *)memory)[i * PAGE] = (char)i;
-}
+/* ---- main ---- */
 
-/* T1: a message and its answer, between two address spaces. */
-static void bench_ipc(void)
+static void calibrate(void)
 {
-	series_begin();
-	for (int i = 0; i < 1000; i++) {
-		uint64_t start = tsc();
+	reading_ticks = UINT64_MAX;
+	for (int i = 0; i < 100; i++) {
+		uint64_t start = ticks_now(), ticks = ticks_now() - start;
 
-		null_call();
-		sample(tsc() - start);
+		if (ticks < reading_ticks)
+			reading_ticks = ticks;
 	}
-	series_end("T1");
+	(void)system_settle_ticks();
+	settled_ticks = system_settle_ticks();
 }
 
-/* T2: a fault that only maps a frame that is ready: the first read of an anonymous page. */
-static void bench_fault(void)
+static bool is_wanted(int argc, char **argv, const char *theme)
 {
-	char *memory = map_pages(1024);
-	volatile char sink;
+	bool is_any_named = false;
 
-	sink = memory[0];
-	sink = memory[TABLE_PAGES * PAGE];
-	series_begin();
-	for (uint32_t i = 0; i < 1024; i++) {
-		uint32_t page = shuffled(i, 1024);
-		uint64_t start;
-
-		if (page % TABLE_PAGES == 0)
-			continue;
-		start = tsc();
-		sink = memory[page * PAGE];
-		sample(tsc() - start);
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], theme) == 0)
+			return true;
+		is_any_named |= strchr(argv[i], '=') == NULL;
 	}
-	(void)sink;
-	series_end("T2");
-	munmap(memory, 1024 * PAGE);
+	return !is_any_named;
 }
 
-/* T3: the first write of an anonymous page, clearing included, in random order. */
-static void bench_first_write(void)
+static uint32_t most_mib(int argc, char **argv)
 {
-	char *memory = map_pages(2048);
-
-	for (uint32_t i = 0; i < 2048; i += TABLE_PAGES)
-		memory[(size_t)i * PAGE] = 1;
-	series_begin();
-	for (uint32_t i = 0; i < 2048; i++) {
-		uint32_t page = shuffled(i, 2048);
-		uint64_t start;
-
-		if (page % TABLE_PAGES == 0)
-			continue;
-		start = tsc();
-		((volatile char *)memory)[page * PAGE] = 1;
-		sample(tsc() - start);
-	}
-	series_end("T3");
-	munmap(memory, 2048 * PAGE);
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], "max=", 4) == 0)
+			return (uint32_t)strtoul(argv[i] + 4, NULL, 10);
+	return MIB_DEFAULT;
 }
 
-/* T5: the first write of a page that parent and child share, when its table is the writer's own. */
-static void cow_child(char *memory)
+int main(int argc, char **argv)
 {
-	for (uint32_t i = 0; i < 1024; i += TABLE_PAGES)
-		memory[(size_t)i * PAGE] = 2;
-	series_begin();
-	for (uint32_t i = 0; i < 1024; i++) {
-		uint32_t page = shuffled(i, 1024);
-		uint64_t start;
-
-		if (page % TABLE_PAGES == 0)
-			continue;
-		start = tsc();
-		((volatile char *)memory)[page * PAGE] = 2;
-		sample(tsc() - start);
-	}
-	series_end("T5");
-	_exit(0);
-}
-
-static void bench_cow(void)
-{
-	char *memory = map_pages(1024);
-	pid_t pid;
-
-	touch_write(memory, 1024);
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (pid == 0)
-		cow_child(memory);
-	waitpid(pid, NULL, 0);
-	munmap(memory, 1024 * PAGE);
-}
-
-/* T7 to the return in the parent, or T10 with the child's exit and the wait. */
-static void fork_series(const char *name, int with_wait)
-{
-	series_begin();
-	for (int i = 0; i < 20; i++) {
-		uint64_t start = tsc(), forked;
-		pid_t pid = fork_timed(&forked);
-
-		if (pid < 0)
-			die("fork");
-		if (pid == 0)
-			_exit(0);
-		waitpid(pid, NULL, 0);
-		sample(with_wait ? tsc() - start : forked);
-	}
-	series_end(name);
-}
-
-static void bench_fork_resident(void)
-{
-	static const uint32_t sizes[] = { 1, 16, 64, 256 };
-	char name[32];
-
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		size_t pages = (size_t)sizes[i] * MIB / PAGE;
-		char *memory = map_pages(pages);
-
-		touch_write(memory, pages);
-		snprintf(name, sizeof(name), "T7.%uMiB", (unsigned)sizes[i]);
-		fork_series(name, 0);
-		snprintf(name, sizeof(name), "T10.%uMiB", (unsigned)sizes[i]);
-		fork_series(name, 1);
-		munmap(memory, pages * PAGE);
-	}
-}
-
-/* Neighbours differ in protection, so that they stay regions of their own. */
-static void bench_fork_regions(void)
-{
-	static const uint32_t counts[] = { 1, 10, 100, 1000 };
-	char name[32];
-
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		char *memory = map_pages((size_t)counts[i] * 2);
-
-		for (size_t region = 0; region < counts[i]; region++) {
-			memory[region * 2 * PAGE] = 1;
-			if (mprotect(memory + (region * 2 + 1) * PAGE, PAGE, PROT_READ) != 0)
-				die("mprotect");
-		}
-		snprintf(name, sizeof(name), "T7.%uregions", (unsigned)counts[i]);
-		fork_series(name, 0);
-		munmap(memory, (size_t)counts[i] * 2 * PAGE);
-	}
-}
-
-int main(void)
-{
-	bench_ipc();
-	bench_fault();
-	bench_first_write();
-	bench_cow();
-	bench_fork_resident();
-	bench_fork_regions();
+	system_start();
+	calibrate();
+	if (is_wanted(argc, argv, "messages"))
+		bench_messages();
+	if (is_wanted(argc, argv, "faults"))
+		bench_faults();
+	if (is_wanted(argc, argv, "forks"))
+		bench_forks(most_mib(argc, argv));
+	if (is_wanted(argc, argv, "regions"))
+		bench_regions();
+	if (is_wanted(argc, argv, "memory"))
+		system_memory();
+	if (is_wanted(argc, argv, "system"))
+		system_bench();
+	printf("BENCH-END\n");
+	fflush(stdout);
+	system_finish(0);
 	return 0;
 }

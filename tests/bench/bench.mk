@@ -1,0 +1,24 @@
+# The benchmark (docs/performance.md).  Its programs are not in the boot archive of the system: they get
+# an archive of their own.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+.PHONY: bench bench-build
+
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
+BENCH_PROGRAMS := bench tiny
+BENCH_COMMON := bench.c messages.c faults.c forks.c regions.c
+
+$(eval $(call program,bench,$(BENCH_COMMON:%=tests/bench/%) $(wildcard tests/bench/faultline/*)))
+$(eval $(call program,tiny,tests/bench/tiny.c))
+
+bench-build: $(BUILD)/kernel.elf $(BUILD)/boot.cpio $(BENCH_PROGRAMS:%=$(ROOT)/bin/%) $(BUILD)/bench.list build/bench/data build/console-relay
+
+$(BUILD)/bench.list: tests/bench/bench.mk
+	@mkdir -p $(@D) && echo $(BENCH_PROGRAMS) > $@
+
+build/bench/data:
+	@mkdir -p $(@D)
+	$(Q)head -c 4194304 /dev/zero | tr '\0' 'b' > $@
+
+bench: ## Measure every operation: a table, build/bench.json, build/bench.svg
+	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/run
