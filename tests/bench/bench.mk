@@ -10,8 +10,10 @@ BENCH_COMMON := bench.c messages.c faults.c forks.c regions.c
 
 $(eval $(call program,bench,$(BENCH_COMMON:%=tests/bench/%) $(wildcard tests/bench/faultline/*)))
 $(eval $(call program,tiny,tests/bench/tiny.c))
+$(eval $(call server,kernelbench,tests/bench/kernel/main.c \
+	$(addprefix tests/guest/kernel/,harness.c spaces.c coverage.c blobs.asm)))
 
-bench-build: $(BUILD)/kernel.elf $(BUILD)/boot.cpio $(BENCH_PROGRAMS:%=$(ROOT)/bin/%) $(BUILD)/bench.list build/bench/data build/console-relay
+bench-build: $(BUILD)/kernel.elf $(BUILD)/boot.cpio $(BENCH_PROGRAMS:%=$(ROOT)/bin/%) $(ROOT)/servers/kernelbench $(BUILD)/bench.list build/bench/data build/console-relay
 
 $(BUILD)/bench.list: tests/bench/bench.mk
 	@mkdir -p $(@D) && echo $(BENCH_PROGRAMS) > $@

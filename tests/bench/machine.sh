@@ -20,19 +20,31 @@ faultline_archive() {
 	tools/mkarchive "$bench_archive" "$build" "$@"
 }
 
-# faultline_run NAME COMMAND...: runs a program; everything that the machine says goes to $bench/NAME.log.
+# machine_log NAME ARCHIVE: boots the archive; what the machine says goes to $bench/NAME.log.
 # Environment: EMULATOR (tools/run), ICOUNT, MEM, TIMEOUT.
+machine_log() {
+	bench_status=0
+	ARCHIVE=$2 CPU=$bench_cpu TIMEOUT=${TIMEOUT:-600} "${EMULATOR:-tools/run}" \
+		< /dev/null > "$bench/$1.raw" 2>&1 || bench_status=$?
+	tr -d '\r' < "$bench/$1.raw" > "$bench/$1.log"
+	rm -f "$bench/$1.raw" "$2" "$2.boot"
+	[ $bench_status -eq 0 ] && grep -q '^BENCH-END' "$bench/$1.log" && return
+	tail -n 20 "$bench/$1.log" >&2
+	echo "$0: '$1' did not finish on Faultline (status $bench_status); $bench/$1.log" >&2
+	return 1
+}
+
+# faultline_run NAME COMMAND...: runs a program.
 faultline_run() {
 	bench_name=$1
 	shift
 	faultline_archive "$bench/$bench_name.cpio" "$@"
-	bench_status=0
-	ARCHIVE=$bench/$bench_name.cpio CPU=$bench_cpu TIMEOUT=${TIMEOUT:-600} "${EMULATOR:-tools/run}" \
-		< /dev/null > "$bench/$bench_name.raw" 2>&1 || bench_status=$?
-	tr -d '\r' < "$bench/$bench_name.raw" > "$bench/$bench_name.log"
-	rm -f "$bench/$bench_name.raw" "$bench/$bench_name.cpio" "$bench/$bench_name.cpio.boot"
-	[ $bench_status -eq 0 ] && grep -q '^BENCH-END' "$bench/$bench_name.log" && return
-	tail -n 20 "$bench/$bench_name.log" >&2
-	echo "$0: '$*' did not finish on Faultline (status $bench_status); $bench/$bench_name.log" >&2
-	return 1
+	machine_log "$bench_name" "$bench/$bench_name.cpio"
+}
+
+# kernelbench_run NAME: runs kernelbench, without any other server.
+kernelbench_run() {
+	tools/mkarchive "$bench/$1.cpio" "$build" etc/boot=tests/bench/kernel/boot.script \
+		servers/kernelbench="$build/root/servers/kernelbench"
+	machine_log "$1" "$bench/$1.cpio"
 }

@@ -33,7 +33,7 @@ function grow(id,    size, least, most, parts) {
 
 FILENAME ~ /bochs\.log$/ {
 	# Of a series the first few may flush: that is the warm-up.
-	if ($1 == "BENCH" && $2 ~ /^T([1-6]|1\.server)$/ && $6 > flushing) flushing = $6
+	if ($1 == "BENCH" && $2 ~ /^T([1-6]|1\.server|[23]\.kernel)$/ && $6 > flushing) flushing = $6
 	bochs = 1
 	next
 }
