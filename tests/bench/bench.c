@@ -11,7 +11,8 @@
  *
  * `left` is what the system put off and did after the series, for each operation.
  *
- * usage: bench [max=MIB] [messages] [faults] [forks] [regions] [memory] [system]   (default: all; max=512)
+ * usage: bench [max=MIB] [messages] [faults] [forks] [regions] [memory] [system] [all]
+ *                                               (no name: all; max=512)
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -192,7 +193,7 @@ static bool is_wanted(int argc, char **argv, const char *theme)
 	bool is_any_named = false;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], theme) == 0)
+		if (strcmp(argv[i], theme) == 0 || strcmp(argv[i], "all") == 0)
 			return true;
 		is_any_named |= strchr(argv[i], '=') == NULL;
 	}

@@ -22,5 +22,7 @@ build/bench/data:
 	@mkdir -p $(@D)
 	$(Q)head -c 4194304 /dev/zero | tr '\0' 'b' > $@
 
-bench: ## Measure every operation: a table, build/bench.json, build/bench.svg
-	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/run
+export LINUX
+
+bench: ## Measure every operation (LINUX=1: on Linux, too): a table, build/bench.json, build/bench.svg
+	@tools/setup build $(if $(LINUX),bench) && $(MAKE) bench-build </dev/null >&2 && tests/bench/run

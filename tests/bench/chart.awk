@@ -19,7 +19,7 @@ function bar(y, thick, value, name) {
 	printf "<text x=\"%.1f\" y=\"%d\" font-size=\"9\">%s</text>\n", place(value) + 4, y + thick, label(value)
 }
 /^#/ { next }
-FILENAME ~ /goals/ { if ($1 !~ /\./ && $1 !~ /^T2[35]$/) order[++count] = $1; goal[$1] = $2; sel4[$1] = $4; what[$1] = $5; next }
+FILENAME ~ /goals/ { if ($1 !~ /\./ && $1 !~ /^T2[345]$/) order[++count] = $1; goal[$1] = $2; sel4[$1] = $4; what[$1] = $5; next }
 FILENAME ~ /reference/ { tuned[$1] = $2; next }
 { mine[$1] = $2 }
 END {

@@ -21,6 +21,8 @@
 
 #define COW_PAGES  1024u
 #define FORKS	   21
+#define FORKS_FEW  7 /* of much memory */
+#define MUCH_MIB   256u
 #define REWRITES   7
 #define NAME_BYTES 32
 
@@ -78,12 +80,12 @@ static pid_t fork_once(struct fork_ticks *ticks, volatile char *byte)
 	return pid;
 }
 
-static void fork_calls(const char *name)
+static void fork_calls(const char *name, int count)
 {
 	struct fork_ticks ticks;
 
 	series_begin();
-	for (int i = 0; i < FORKS; i++) {
+	for (int i = 0; i < count; i++) {
 		pid_t pid = fork_once(&ticks, NULL);
 
 		sample(ticks.forked);
@@ -108,12 +110,12 @@ static void fork_first_writes(volatile char *byte)
 	series_end("T8", 1);
 }
 
-static void fork_ends(const char *name)
+static void fork_ends(const char *name, int count)
 {
 	struct fork_ticks ticks;
 
 	series_begin();
-	for (int i = 0; i < FORKS; i++) {
+	for (int i = 0; i < count; i++) {
 		uint64_t start = ticks_now();
 
 		wait_for(fork_once(&ticks, NULL));
@@ -142,13 +144,14 @@ static void fork_rewrites(const char *name, char *memory, uint32_t mib)
 static void fork_resident(uint32_t mib)
 {
 	size_t pages = (size_t)mib * MIB_PAGES;
+	int count = mib < MUCH_MIB ? FORKS : FORKS_FEW;
 	char *memory = memory_map(pages), name[NAME_BYTES];
 
 	touch_write(memory, pages);
 	snprintf(name, sizeof(name), "T7.%uMiB", (unsigned)mib);
-	fork_calls(name);
+	fork_calls(name, count);
 	snprintf(name, sizeof(name), "T10.%uMiB", (unsigned)mib);
-	fork_ends(name);
+	fork_ends(name, count);
 	snprintf(name, sizeof(name), "T9.%uMiB", (unsigned)mib);
 	if (mib >= 16 && mib <= 64)
 		fork_rewrites(name, memory, mib);

@@ -6,6 +6,7 @@
 BEGIN { FS = "\t"; print "{" }
 function number(text) { return text ~ /^[0-9.-]+$/ && text != "-" ? text + 0 : "null" }
 /^#/ { next }
+FILENAME ~ /reference/ && /^T24/ { kept[++wall] = $1; ratio[$1] = $2; next }
 FILENAME ~ /goals/ { goal[$1] = $2; stretch[$1] = $3; sel4[$1] = $4; next }
 FILENAME ~ /reference/ { tuned[$1] = $2; stock[$1] = $3; next }
 {
@@ -16,4 +17,9 @@ FILENAME ~ /reference/ { tuned[$1] = $2; stock[$1] = $3; next }
 		number(stretch_now), number(tuned[$1]), number(stock[$1]), number(sel4[$1])
 	separator = ",\n"
 }
-END { print "\n}" }
+END {
+	for (i = 1; i <= wall; i++)
+		printf "%s  \"%s\": {\"insns\": null, \"wall_ratio\": %s, \"goal\": %s, \"stretch\": %s}", separator, kept[i], ratio[kept[i]],
+			goal[kept[i]], stretch[kept[i]]
+	print "\n}"
+}

@@ -42,6 +42,7 @@ struct fork_ticks {
 pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte);
 
 /* A request of four words to somebody in another address space, who answers at once. */
+extern const char partner_row[]; /* the row that this is */
 bool partner_start(void);
 void partner_call(void);
 void partner_stop(void);

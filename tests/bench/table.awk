@@ -9,7 +9,8 @@ function number(text) { return text ~ /^[0-9.]+$/ }
 
 # As whole as it can be: 1234, 34.6, 5.12
 function shown(text) {
-	if (!number(text)) return text == "" ? "-" : text
+	if (!number(text)) return "-"
+	if (text > 0 && text < 0.1) return sprintf("%.3f", text)
 	return sprintf(text >= 1000 || text == int(text) ? "%d" : text >= 100 ? "%.0f" : text >= 10 ? "%.1f" : "%.2f", text + (text >= 100 ? 0.5 * (text != int(text)) : 0))
 }
 
@@ -30,6 +31,7 @@ function verdict(mine, goal, stretch) {
 
 /^#/ { if (FILENAME ~ /reference/ && /^# run: /) said = substr($0, 8); next }
 FILENAME ~ /goals/ { order[++count] = $1; goal[$1] = $2; stretch[$1] = $3; sel4[$1] = $4; what[$1] = $5; next }
+FILENAME ~ /reference/ && /^T24/ { mine[$1] = $2; next }
 FILENAME ~ /reference/ { tuned[$1] = $2; stock[$1] = $3; next }
 { mine[$1] = $2; entries[$1] = $3; cr3[$1] = $4; flushes[$1] = $6; left[$1] = $9 }
 
@@ -51,5 +53,7 @@ END {
 		printf line, id, shown(mine[id]), shown(entries[id]), shown(cr3[id]), shown(flushes[id]), shown(g), shown(s), mark,
 			shown(tuned[id]), shown(stock[id]), ratio(mine[id], tuned[id]), shown(sel4[id]), text
 	}
+	print "Linux by other ways: T1 by pipe " shown(tuned["T1.pipe"]) ", by futex " shown(tuned["T1.futex"]) \
+		"; with a pager in user space (userfaultfd) T2 " shown(tuned["T2.uffd"]) ", T3 " shown(tuned["T3.uffd"])
 	printf "%d of %d rows with a goal meet it, %d the stretch figure, too\n", met, wanted, far
 }

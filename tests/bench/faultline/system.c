@@ -117,6 +117,8 @@ pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte)
 
 /* ---- messages ---- */
 
+const char partner_row[] = "T1.server";
+
 bool partner_start(void)
 {
 	return true;
