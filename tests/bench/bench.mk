@@ -2,7 +2,7 @@
 # an archive of their own.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: bench bench-build
+.PHONY: bench bench-build bench-limits
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_PROGRAMS := bench tiny
@@ -26,3 +26,6 @@ export LINUX
 
 bench: ## Measure every operation (LINUX=1: on Linux, too): a table, build/bench.json, build/bench.svg
 	@tools/setup build $(if $(LINUX),bench) && $(MAKE) bench-build </dev/null >&2 && tests/bench/run
+
+bench-limits: ## Record what operations take now as the limits that tests/system/bench.sh holds
+	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/limits record

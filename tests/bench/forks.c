@@ -23,7 +23,7 @@
 #define FORKS	   21
 #define FORKS_FEW  7 /* of much memory */
 #define MUCH_MIB   256u
-#define REWRITES   7
+#define REWRITES   3
 #define NAME_BYTES 32
 
 static void wait_for(pid_t pid)

@@ -43,7 +43,7 @@ FILENAME ~ /(small|large)\.log$/ {
 	next
 }
 $1 == "BENCH" { row($2, $3 "\t" $4 "\t" $5 "\t" $6 "\t" $7 "\t" $8 "\t" $9 "\t" $10) }
-$1 == "VALUE" { row($2, $3 "\t-\t-\t-\t-\t-\t-\t-") }
+$1 == "VALUE" && $2 !~ /^(frames|free)$/ { row($2, $3 "\t-\t-\t-\t-\t-\t-\t-") }
 $1 == "SKIP" { name = $2; sub(/^SKIP [^ ]* /, ""); row(name, "!" $0 "\t-\t-\t-\t-\t-\t-\t-") }
 
 END {
