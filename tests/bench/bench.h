@@ -30,6 +30,8 @@ static inline uint64_t ticks_now(void)
 	return (uint64_t)high << 32 | low;
 }
 
+/* Before the first one: what reading the counter takes. */
+void series_calibrate(void);
 void series_begin(void);
 /* What follows does not belong to the counts of the series, until series_resume(). */
 void series_pause(void);
@@ -41,7 +43,7 @@ void series_skip(const char *name, const char *reason);
 /* A row that is no series: one number. */
 void value_report(const char *name, uint64_t value);
 
-/* Ends the program. */
+/* Says what failed, and why; ends the program. */
 void die(const char *what) __attribute__((noreturn));
 
 /* Anonymous private memory that can be written, small pages where there is a choice. */

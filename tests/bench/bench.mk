@@ -5,10 +5,12 @@
 .PHONY: bench bench-build bench-limits
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
-BENCH_PROGRAMS := bench tiny
-BENCH_COMMON := bench.c messages.c faults.c forks.c regions.c
+BENCH_PROGRAMS := bench tiny growth
+BENCH_COMMON := $(filter-out tests/bench/tiny.c,$(wildcard tests/bench/*.c))
+BENCH_SYSTEM := $(wildcard tests/bench/faultline/*)
 
-$(eval $(call program,bench,$(BENCH_COMMON:%=tests/bench/%) $(wildcard tests/bench/faultline/*)))
+$(eval $(call program,bench,$(BENCH_COMMON) $(BENCH_SYSTEM)))
+$(eval $(call program,growth,tests/bench/growth/growth.c tests/bench/series.c $(BENCH_SYSTEM)))
 $(eval $(call program,tiny,tests/bench/tiny.c))
 $(eval $(call server,kernelbench,tests/bench/kernel/main.c \
 	$(addprefix tests/guest/kernel/,harness.c spaces.c coverage.c blobs.asm)))
