@@ -2,7 +2,7 @@
 # an archive of their own.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: bench bench-build bench-limits
+.PHONY: bench bench-build bench-limits bench-growth bench-whole
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_PROGRAMS := bench tiny growth
@@ -31,3 +31,6 @@ bench: ## Measure every operation (LINUX=1: on Linux, too): a table, build/bench
 
 bench-limits: ## Record what operations take now as the limits that tests/system/bench.sh holds
 	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/limits record
+
+bench-growth: ## How costs grow with size, regions, processes; the pager's worst time between two receives
+	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/growth/run
