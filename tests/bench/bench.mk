@@ -5,12 +5,14 @@
 .PHONY: bench bench-build bench-limits bench-growth bench-whole
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
-BENCH_PROGRAMS := bench tiny growth
+BENCH_PROGRAMS := bench tiny growth whole whole_snapshot
 BENCH_COMMON := $(filter-out tests/bench/tiny.c,$(wildcard tests/bench/*.c))
 BENCH_SYSTEM := $(wildcard tests/bench/faultline/*)
 
 $(eval $(call program,bench,$(BENCH_COMMON) $(BENCH_SYSTEM)))
 $(eval $(call program,growth,tests/bench/growth/growth.c tests/bench/series.c $(BENCH_SYSTEM)))
+$(eval $(call program,whole,$(wildcard tests/bench/whole/*.c) tests/bench/series.c $(BENCH_SYSTEM)))
+$(eval $(call program,whole_snapshot,$(addprefix programs/snapshot/,main.c index.c text.c host/report_host.c)))
 $(eval $(call program,tiny,tests/bench/tiny.c))
 $(eval $(call server,kernelbench,tests/bench/kernel/main.c \
 	$(addprefix tests/guest/kernel/,harness.c spaces.c coverage.c blobs.asm)))
@@ -34,3 +36,6 @@ bench-limits: ## Record what operations take now as the limits that tests/system
 
 bench-growth: ## How costs grow with size, regions, processes; the pager's worst time between two receives
 	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/growth/run
+
+bench-whole: ## Whole programs (LINUX=1: on Linux, too): instructions of the whole run
+	@tools/setup build $(if $(LINUX),bench) && $(MAKE) bench-build </dev/null >&2 && tests/bench/whole/run
