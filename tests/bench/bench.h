@@ -37,6 +37,9 @@ void series_begin(void);
 void series_pause(void);
 void series_resume(void);
 void sample(uint64_t ticks);
+/* Of an access: a sample if it was a fault.  One that was not (its page came with a neighbour's) is
+   none, so that a median is that of faults. */
+void sample_fault(uint64_t ticks);
 void series_end(const char *name, uint32_t units);
 /* A row that this system cannot have. */
 void series_skip(const char *name, const char *reason);

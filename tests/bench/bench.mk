@@ -2,7 +2,7 @@
 # an archive of their own.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: bench bench-build bench-limits bench-growth bench-whole
+.PHONY: bench bench-build bench-limits bench-growth bench-whole bench-docs
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_PROGRAMS := bench tiny growth whole whole_snapshot
@@ -39,3 +39,6 @@ bench-growth: ## How costs grow with size, regions, processes; the pager's worst
 
 bench-whole: ## Whole programs (LINUX=1: on Linux, too): instructions of the whole run
 	@tools/setup build $(if $(LINUX),bench) && $(MAKE) bench-build </dev/null >&2 && tests/bench/whole/run
+
+bench-docs: ## Put the last measurements into docs/performance.md
+	@tests/bench/document

@@ -6,13 +6,18 @@
 BEGIN {
 	FS = "\t"
 	left = 300; width = 620; height = 46; top = 70
-	least = 1; decades = 7
+	least = 1; decades = 9
 	color["ours"] = "#2563a8"; color["goal"] = "#2f8f4e"; color["Linux"] = "#d97a1f"; color["seL4"] = "#8a5fb0"
 }
 function number(text) { return text ~ /^[0-9.]+$/ }
 function place(value) { return left + width * (value < least ? 0 : log(value / least) / log(10) / decades) }
 function escaped(text) { gsub(/&/, "\\&amp;", text); gsub(/</, "\\&lt;", text); return text }
-function label(value) { return value >= 1000 ? sprintf("%d,%03d", value / 1000, value % 1000) : value + 0 }
+function label(value,    text) {
+	if (value < 1000) return value + 0
+	for (value = int(value); value >= 1000; value = int(value / 1000))
+		text = sprintf(",%03d", value % 1000) text
+	return value text
+}
 function bar(y, thick, value, name) {
 	if (!number(value)) return
 	printf "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>\n", left, y, place(value) - left + 1, thick, color[name]

@@ -43,7 +43,7 @@ static void fault_single(const char *name, bool is_write)
 			memory[(size_t)page * PAGE] = 1;
 		else
 			(void)memory[(size_t)page * PAGE];
-		sample(ticks_now() - start);
+		sample_fault(ticks_now() - start);
 	}
 	series_end(name, 1);
 	memory_unmap((char *)memory, (size_t)SINGLE_PAGES * PAGE);
@@ -86,7 +86,7 @@ static void fault_trap(void)
 		uint64_t start = ticks_now();
 
 		memory[(size_t)i * PAGE] = 2;
-		sample(ticks_now() - start);
+		sample_fault(ticks_now() - start);
 	}
 	trap_stop();
 	series_end("T15", 1);

@@ -9,7 +9,7 @@
  *   T10  fork, the child calls _exit at once, wait
  *   T11  fork, exec of a small static program, exit, wait
  *
- * T7, T9 and T10 with so many MiB resident; T7.slope and T10.slope are instructions for each MiB more.
+ * T7, T9 and T10 with so many MiB resident.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -50,7 +50,7 @@ static void sample_writes(volatile char *memory, const char *name)
 			continue;
 		start = ticks_now();
 		memory[(size_t)page * PAGE] = 2;
-		sample(ticks_now() - start);
+		sample_fault(ticks_now() - start);
 	}
 	series_end(name, 1);
 }

@@ -3,8 +3,8 @@
  *
  *   T12  munmap of 1 MiB that is resident, for each page
  *   T13  mprotect of 1 MiB of a 4 MiB region that is resident, to read-only, for each page
- *        .write: back to writable; .after: the next write, for each page; .table: of 2 MiB that fill a
- *        table, the whole of it
+ *        .write: back to writable; .after: the next write, for each page; .table: of 2 MiB that
+ *        fill a table, the whole of it
  *   T14  mmap and munmap of 1 MiB, untouched
  *   T23  frames that a region of 1 TiB with one touched page takes
  *
@@ -72,7 +72,8 @@ static uint64_t step_ticks(enum step step, char *memory, size_t bytes)
 	return start;
 }
 
-static void region_protect(const char *name, enum step wanted, char *memory, size_t bytes, uint32_t units)
+static void region_protect(
+	const char *name, enum step wanted, char *memory, size_t bytes, uint32_t units)
 {
 	series_begin();
 	for (int i = 0; i < ROUNDS; i++) {

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SAMPLES_MAX 4096u
+#define SAMPLES_MAX  4096u
+#define ACCESS_TICKS 16u /* more than an access takes that is no fault */
 
 static uint64_t samples[SAMPLES_MAX];
 static uint32_t sample_count;
@@ -65,6 +66,12 @@ void sample(uint64_t ticks)
 {
 	if (sample_count < SAMPLES_MAX)
 		samples[sample_count++] = ticks > reading_ticks ? ticks - reading_ticks : 0;
+}
+
+void sample_fault(uint64_t ticks)
+{
+	if (ticks > reading_ticks + ACCESS_TICKS)
+		sample(ticks);
 }
 
 /* Prints a part of a whole with up to two decimals. */

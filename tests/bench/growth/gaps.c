@@ -36,11 +36,14 @@ extern struct insn *qemu_plugin_tb_get_insn(const struct tb *tb, size_t index);
 extern uint64_t qemu_plugin_insn_vaddr(const struct insn *insn);
 extern const void *qemu_plugin_insn_data(const struct insn *insn);
 extern size_t qemu_plugin_insn_size(const struct insn *insn);
-extern void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t id, void (*callback)(uint64_t, struct tb *));
-extern void qemu_plugin_register_vcpu_tb_exec_inline(struct tb *tb, int what, void *word, uint64_t value);
+extern void qemu_plugin_register_vcpu_tb_trans_cb(
+	uint64_t id, void (*callback)(uint64_t, struct tb *));
+extern void qemu_plugin_register_vcpu_tb_exec_inline(
+	struct tb *tb, int what, void *word, uint64_t value);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(
 	struct insn *insn, insn_callback_t callback, int flags, void *data);
-extern void qemu_plugin_register_atexit_cb(uint64_t id, void (*callback)(uint64_t, void *), void *data);
+extern void qemu_plugin_register_atexit_cb(
+	uint64_t id, void (*callback)(uint64_t, void *), void *data);
 
 PUBLIC int qemu_plugin_version = 1;
 PUBLIC int qemu_plugin_install(uint64_t id, const void *information, int count, char **arguments);

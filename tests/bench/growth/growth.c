@@ -4,12 +4,14 @@
  *     POINT curve x y        y in instructions, or frames; x in what the curve's name ends in
  *     NOTE text
  *
- *   fork.* exit.*       fork to the return in the parent; from the child's _exit to the end of the parent's wait
+ *   fork.* exit.*       fork to the return in the parent; from the child's _exit to the end of the
+ *                       parent's wait
  *     .resident-MiB     dense private memory of the parent, of which the child touches nothing
  *     .sparse-GiB       the same, one page in each 2 MiB
  *     .regions          regions of the parent, neighbours with different rights
  *     .shared-pages     pages of shared memory
  *   exit.private-MiB    the child has written so much memory of its own
+ *   map.regions         mmap of one more region, between others
  *   fault.regions       the first write of a page, in one of so many regions
  *   fault.processes     the first write of a page, beside so many other processes
  *   message.processes   a request to a server, beside them
@@ -31,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUNDS	       5u
+#define ROUNDS	       3u
 #define FAULTS	       201u
 #define GIB	       ((size_t)1 << 30)
 #define NAME_BYTES     48
@@ -155,7 +157,8 @@ static void grow_sparse(void)
 			write_pages(memory, bytes, TABLE_BYTES);
 		else
 			read_pages(memory, bytes, TABLE_BYTES);
-		printf("NOTE %u GiB sparse: %s\n", (unsigned)gib, is_writable ? "written" : "only read: a writable mapping is refused");
+		printf("NOTE %u GiB sparse: %s\n", (unsigned)gib,
+			is_writable ? "written" : "only read: a writable mapping is refused");
 		fork_and_exit("sparse-GiB", gib, memory, 0);
 		unmap(memory, bytes);
 	}
@@ -188,14 +191,21 @@ static void grow_private(void)
 /* Every other page of a range is writable: `count` regions. */
 static char *regions_make(uint32_t count)
 {
+	uint64_t ticks[FAULTS];
+	uint32_t taken = 0;
 	char *memory = map_at(NULL, (size_t)count * PAGE, PROT_READ, MAP_PRIVATE);
 
 	if (!memory)
 		die("mmap");
-	for (uint32_t i = 0; i < count; i += 2)
+	for (uint32_t i = 0; i < count; i += 2) {
+		uint64_t start = ticks_now();
+
 		if (!map_at(memory + (size_t)i * PAGE, PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_FIXED))
 			die("a region");
+		ticks[taken++ % FAULTS] = ticks_now() - start;
+	}
+	point("map.regions", count, median(ticks, taken < FAULTS ? taken : FAULTS));
 	return memory;
 }
 
@@ -309,7 +319,8 @@ static void grow_processes(void)
 		message_beside(sleeper_count + 1);
 		fork_and_exit("processes", sleeper_count + 1, NULL, 0);
 		if (!is_all) {
-			printf("NOTE no more than %u processes: %s\n", (unsigned)sleeper_count + 1, strerror(errno));
+			printf("NOTE no more than %u processes: %s\n", (unsigned)sleeper_count + 1,
+				strerror(errno));
 			break;
 		}
 	}

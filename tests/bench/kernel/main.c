@@ -1,8 +1,8 @@
 /*
  * kernelbench: what the kernel's own part costs, with the smallest server and the smallest pager.
  *
- * A raw server (<faultline/protocol/raw_boot.h>) with a client in a second space, built by the means
- * of the kernel's tests.  The client measures; the server answers with words, or as a pager
+ * A raw server (<faultline/protocol/raw_boot.h>) with a client in a second space, built by the
+ * means of the kernel's tests.  The client measures; the server answers with words, or as a pager
  * with one operation in registers.
  *
  *   T1              a call with four words and its answer

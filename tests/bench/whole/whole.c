@@ -1,13 +1,13 @@
 /*
  * Whole programs: instructions of a whole run, from fork and exec to the end of the wait.
  *
- *   snapshot   programs/snapshot with the default text: fork as a consistent copy of a growing index
+ *   snapshot   programs/snapshot with the default text: fork as a consistent copy of an index
  *   requests   a server with 16 MiB of state that forks for each request
  *   sort       four processes sort parts of shared memory, the parent merges them
  *   build      a tree of fork and exec, as make and a compiler do it
  *
- * One source for both systems.  What the C libraries do for it is part of the run, and so is output.
- * Output: a row as in bench.c, "whole.NAME", one sample.
+ * One source for both systems.  What the C libraries do for it is part of the run, and so is what
+ * they print.  Output: a row as in bench.c, "whole.NAME", one sample.
  *
  * usage: whole               all of them, each as a process of its own
  *        whole job NAME      one, as this process
