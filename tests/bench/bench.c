@@ -5,7 +5,7 @@
  * system.h.  Where the machine counts instructions by the time-stamp counter (QEMU -icount shift=0,
  * Bochs) figures repeat to the digit.  Output, a line for each row:
  *
- *     BENCH name figure entries cr3 cr3-flushing flushes least most left
+ *     BENCH name figure entries cr3 cr3-flushing flushes least most left operations
  *     VALUE name number
  *     SKIP name reason
  *

@@ -2,7 +2,7 @@
 # an archive of their own.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: bench bench-build bench-limits bench-growth bench-whole bench-docs
+.PHONY: bench bench-build bench-limits bench-growth bench-whole bench-docs bench-profile
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_PROGRAMS := bench tiny growth whole whole_snapshot
@@ -42,3 +42,6 @@ bench-whole: ## Whole programs (LINUX=1: on Linux, too): instructions of the who
 
 bench-docs: ## Put the last measurements into docs/performance.md
 	@tests/bench/document
+
+bench-profile: ## Where the instructions of a row go, e.g. ROW=T2 (BY=lines: by source line)
+	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/profile/run $(ROW) $(BY)

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "bench.h"
+#include "profile/mark.h"
 #include "system.h"
 #include <errno.h>
 #include <stdio.h>
@@ -44,10 +45,12 @@ void series_begin(void)
 	(void)system_settle_ticks();
 	paused = (struct counts){ 0 };
 	counts_read(&at_begin);
+	MARK(MARK_BEGIN);
 }
 
 void series_pause(void)
 {
+	MARK(MARK_PAUSE);
 	counts_read(&at_pause);
 }
 
@@ -60,6 +63,7 @@ void series_resume(void)
 	paused.cr3 += now.cr3 - at_pause.cr3;
 	paused.cr3_flushing += now.cr3_flushing - at_pause.cr3_flushing;
 	paused.flushes += now.flushes - at_pause.flushes;
+	MARK(MARK_RESUME);
 }
 
 void sample(uint64_t ticks)
@@ -89,6 +93,7 @@ void series_end(const char *name, uint32_t units)
 	uint64_t left, parts = (uint64_t)sample_count * units;
 	struct counts end;
 
+	MARK(MARK_END);
 	counts_read(&end);
 	left = system_settle_ticks();
 	if (sample_count == 0) {
@@ -105,7 +110,7 @@ void series_end(const char *name, uint32_t units)
 	put_quotient(samples[0], units);
 	put_quotient(samples[sample_count - 1], units);
 	put_quotient(left > settled_ticks ? left - settled_ticks : 0, parts);
-	printf("\n");
+	printf(" %llu\n", (unsigned long long)parts);
 	fflush(stdout);
 }
 

@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "../../guest/kernel/kernel_tests.h"
+#include "../profile/mark.h"
 #include <server/print.h>
 
 #define WARM_UP	      10u
@@ -93,10 +94,13 @@ static uint32_t received;
 /* True at the end.  What is counted begins and ends here. */
 static bool note_message(const struct message *message)
 {
-	if (++received == WARM_UP)
+	if (++received == WARM_UP) {
 		at_begin = counters_now();
+		MARK(MARK_BEGIN);
+	}
 	if (TAG_LABEL(message->tag) != LABEL_END || message->tag & TAG_KERNEL)
 		return false;
+	MARK(MARK_END);
 	at_end = counters_now();
 	return true;
 }
@@ -201,10 +205,10 @@ static void report_row(const char *name, uint32_t number, const struct sub *clie
 
 	copy_samples(client, samples);
 	(void)print_text(text, sizeof(text), number ? "%s.%u" : "%s", name, number);
-	report("BENCH %s %lu %lu.%02lu %lu.%02lu %lu.%02lu %lu.%02lu %lu %lu 0\n", text,
+	report("BENCH %s %lu %lu.%02lu %lu.%02lu %lu.%02lu %lu.%02lu %lu %lu 0 %u\n", text,
 		samples[SAMPLES / 2] - reading, entries / 100, entries % 100, cr3 / 100, cr3 % 100,
 		flushing / 100, flushing % 100, flushes / 100, flushes % 100, samples[0] - reading,
-		samples[SAMPLES - 1] - reading);
+		samples[SAMPLES - 1] - reading, SAMPLES + 1);
 }
 
 static bool client_make(struct sub *client)
