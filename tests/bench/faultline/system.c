@@ -5,6 +5,7 @@
  */
 #include "../system.h"
 #include "../bench.h"
+#include "../profile/mark.h"
 #include "posix.h"
 #include <faultline/info.h>
 #include <faultline/protocol/pager.h>
@@ -84,7 +85,8 @@ pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte)
 	uint64_t tag = tag_make(PROC_FORK, 0), pid, written = 0, forked;
 
 	(void)posix_message_page();
-	__asm__ volatile("rdtsc\n\t"
+	__asm__ volatile(MARK_TEXT(MARK_FORK)
+			 "rdtsc\n\t"
 			 "shl $32, %%rdx\n\t"
 			 "lea (%%rax, %%rdx), %%r14\n\t"
 			 "mov %[call], %%eax\n\t"
@@ -95,10 +97,12 @@ pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte)
 			 "shl $32, %%rdx\n\t"
 			 "lea (%%rax, %%rdx), %%rdi\n\t"
 			 "sub %%r14, %%rdi\n\t"
+			 MARK_TEXT(MARK_FORK_END)
 			 "test %%rbx, %%rbx\n\t" /* the child */
 			 "jz 1f\n\t"
 			 "test %%r15, %%r15\n\t"
 			 "jz 1f\n\t"
+			 MARK_TEXT(MARK_WRITE)
 			 "rdtsc\n\t"
 			 "shl $32, %%rdx\n\t"
 			 "lea (%%rax, %%rdx), %%r14\n\t"
@@ -106,7 +110,8 @@ pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte)
 			 "rdtsc\n\t"
 			 "shl $32, %%rdx\n\t"
 			 "add %%rdx, %%rax\n\t"
-			 "sub %%r14, %%rax\n"
+			 "sub %%r14, %%rax\n\t"
+			 MARK_TEXT(MARK_WRITE_END)
 			 "1:"
 			 : "=a"(written), "=b"(pid), "=D"(forked), "+S"(tag)
 			 : [call] "i"(CALL_CALL), [slot] "i"(SLOT_PROC), "r"(place)

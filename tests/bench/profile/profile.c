@@ -6,8 +6,8 @@
  * memory, because different programs have code at the same address.  Whose code a page holds is
  * found by comparing its instructions with the images; kernel addresses are the kernel's.
  *
- * Arguments: series=N (the N-th that ends, from 0) out=FILE image=NAME:FILE:BASE (text as raw bytes,
- * any number).  Output: lines "image address count".
+ * Arguments: series=N (the N-th that ends, from 0) part=all|fork|write out=FILE image=NAME:FILE:BASE
+ * (text as raw bytes, any number).  Output: lines "image address count".
  *
  * Debian ships no qemu-plugin.h: what is used of it is declared here (version 1 of the interface).
  *
@@ -74,6 +74,8 @@ static struct image {
 } images[IMAGES_MOST];
 static uint32_t image_count;
 static uint32_t wanted_series, ended_series;
+static uint32_t part; /* the mark that begins the part to count; 0: all of the series */
+static bool is_counting;
 static const char *output;
 
 static void *allocate(size_t bytes)
@@ -167,7 +169,6 @@ static void for_each_place(void (*run)(struct place *))
 static void place_forget(struct place *place)
 {
 	place->counted = 0;
-	place->before = place->executed;
 }
 
 static void place_start(struct place *place)
@@ -200,27 +201,35 @@ static void series_write(void)
 	fclose(file);
 }
 
+static void count_on(void)
+{
+	if (!is_counting)
+		for_each_place(place_start);
+	is_counting = true;
+}
+
+static void count_off(void)
+{
+	if (is_counting)
+		for_each_place(place_stop);
+	is_counting = false;
+}
+
 static void marked(unsigned processor, void *data)
 {
+	uint32_t mark = (uint32_t)(uintptr_t)data;
+
 	(void)processor;
-	switch ((uint32_t)(uintptr_t)data) {
-	case MARK_BEGIN:
+	if (mark == MARK_BEGIN) {
+		count_off();
 		for_each_place(place_forget);
-		break;
-	case MARK_RESUME:
-		for_each_place(place_start);
-		break;
-	case MARK_PAUSE:
-		for_each_place(place_stop);
-		break;
-	case MARK_END:
-		for_each_place(place_stop);
-		if (ended_series++ == wanted_series)
-			series_write();
-		break;
-	default:
-		break;
 	}
+	if (part ? mark == part : mark == MARK_BEGIN || mark == MARK_RESUME)
+		count_on();
+	if (part ? mark == part + 1 : mark == MARK_PAUSE || mark == MARK_END)
+		count_off();
+	if (mark == MARK_END && ended_series++ == wanted_series)
+		series_write();
 }
 
 /* The word of a mark, or 0: the instruction is nopl DISPLACEMENT(%rax). */
@@ -234,7 +243,7 @@ static uint32_t mark_of(const struct insn *insn)
 		memcmp(bytes, begin, sizeof(begin)) != 0)
 		return 0;
 	memcpy(&word, bytes + sizeof(begin), sizeof(word));
-	return word >= MARK_BEGIN && word <= MARK_END ? word : 0;
+	return word >= MARK_BEGIN && word <= MARK_LAST ? word : 0;
 }
 
 static void translate(uint64_t id, struct tb *tb)
@@ -286,6 +295,8 @@ int qemu_plugin_install(uint64_t id, const void *information, int count, char **
 		value++;
 		if (strncmp(arguments[i], "series=", 7) == 0)
 			wanted_series = (uint32_t)strtoul(value, NULL, 10);
+		else if (strncmp(arguments[i], "part=", 5) == 0)
+			part = *value == 'f' ? MARK_FORK : *value == 'w' ? MARK_WRITE : 0;
 		else if (strncmp(arguments[i], "out=", 4) == 0)
 			output = strdup(value);
 		else if (strncmp(arguments[i], "image=", 6) != 0 || !image_add(value))
