@@ -341,8 +341,6 @@ void fault_undo(void)
 	cure.space->resident -= cure.resident;
 	if (cure.is_message)
 		cure.space->message = 0;
-	cure.resident = 0;
-	cure.is_message = false;
 	frame_pool_undo();
 }
 

@@ -63,6 +63,15 @@ static status_t copy_slots(const struct space *child, const struct space *parent
 	return ST_OK;
 }
 
+/* Reports name the thread like its parent's. */
+static void add_name(const struct space *child)
+{
+	uint64_t words[2];
+
+	__builtin_memcpy(words, child->name, sizeof(words));
+	mmu_add(op_head(OP_THREAD_SET, 0, child->thread, THREAD_FIELD_NAME, 0), words[0], words[1]);
+}
+
 static status_t run_batch(struct space *child, const struct space *parent)
 {
 	status_t status;
@@ -73,6 +82,7 @@ static status_t run_batch(struct space *child, const struct space *parent)
 		return status;
 	mmu_add(op_head(OP_FLUSH, 0, parent->frame, 0, 0), 0, 0);
 	space_add_thread(child, parent->thread);
+	add_name(child);
 	mmu_add(op_head(OP_THREAD_START, OP_START_ANSWER, child->thread, 0, 0), tag_make(ST_OK, 0),
 		0);
 	return tables_run();

@@ -418,7 +418,7 @@ status_t tables_teardown(struct space *space)
 			space_unmark_slot(space, slot + i);
 	}
 	space->resident = 0;
-	if (space->thread != 0 || space->message == 0)
+	if (space->thread != 0)
 		return ST_OK;
 	mmu_add(op_head(OP_CLEAR, 0, space->top, LAYOUT_MESSAGE_SLOT, 1), 0, 0);
 	space->message = 0;

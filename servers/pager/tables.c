@@ -7,8 +7,6 @@
 
 #include "stat.h"
 
-#define REAP_RESULTS 256u /* entries cleared by one batch, at most: their results must fit */
-
 /* Tables and message pages waiting for the reaper, linked by frame_info.next. */
 static struct {
 	pfn_t first, last;
@@ -54,7 +52,6 @@ void tables_orphan(pfn_t pfn)
 {
 	job_work_left = true;
 	frame_pool_set_kind(pfn, KIND_ORPHAN);
-	frame_pool.info[pfn].next = 0;
 	if (orphans.count++ == 0)
 		orphans.first = pfn;
 	else
@@ -74,41 +71,18 @@ uint64_t tables_orphan_count(void)
 	return orphans.count;
 }
 
-/* The first orphan is empty: back to the queue of free frames. */
-static void orphan_free(void)
+/* See the header.  A message page has no entries. */
+void tables_reap_step(void)
 {
 	pfn_t pfn = orphans.first;
 
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
+	if (mmu_frame(pfn)->live != 0)
+		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 	if (tables_run() == ST_OK)
-		frame_pool_put(pfn);
-}
-
-/* See the header. */
-void tables_reap_step(void)
-{
-	pfn_t pfn = orphans.first;
-	const struct frame *frame = mmu_frame(pfn);
-	status_t status = ST_OK;
-
-	if (frame->type == FRAME_MSG || frame->live == 0) {
-		orphan_free();
-		return;
-	}
-	if (frame->live <= REAP_RESULTS) {
-		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, TABLE_ENTRIES), 0, 0);
-		status = tables_run();
-	} else {
-		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, REAP_RESULTS), 0, 0);
-		status = tables_run();
-		mmu_add(op_head(OP_CLEAR, 0, pfn, REAP_RESULTS, TABLE_ENTRIES - REAP_RESULTS), 0,
-			0);
-		status = tables_run() == ST_OK ? status : ST_BUSY;
-	}
-	if (status == ST_OK && frame->live == 0)
-		orphan_free();
+		frame_pool_put(pfn); /* else somebody holds it, and pager_check() reports it */
 }
 
 /* ---- reading ---- */
@@ -176,7 +150,6 @@ static void path_add_table(struct space *space, struct path *path, uint32_t leve
 		path->entry[level]);
 	path->entry[level] = pte_make(table, LINK_BITS);
 	path->table[level - 1] = table;
-	path->entry[level - 1] = 0;
 	if (level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
 		space_mark_slot(space, index);
 }

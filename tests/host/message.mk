@@ -10,3 +10,5 @@ message_SOURCES := tests/host/message_test.c $(KERNEL_MACHINE)
 HOST_TESTS += message_property
 message_property_SOURCES := $(wildcard tests/host/message_model*.c) tests/host/message_property_test.c \
 	$(KERNEL_MACHINE)
+HOST_TESTS += kernel_check
+kernel_check_SOURCES := tests/host/kernel_check_test.c $(KERNEL_MACHINE)

@@ -10,6 +10,13 @@ pager_SOURCES := tests/host/pager_test.c $(PAGER_MACHINE)
 HOST_TESTS += pager_failure
 pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)
 
+# What the pager's checks notice; its start, and what the kernel refuses it.
+HOST_TESTS += pager_check pager_start pager_serve pager_refusal
+pager_check_SOURCES := tests/host/pager_check_test.c $(PAGER_MACHINE)
+pager_start_SOURCES := tests/host/pager_start_test.c $(filter-out %/pager_heap.c,$(PAGER_MACHINE))
+pager_serve_SOURCES := tests/host/pager_serve_test.c $(PAGER_MACHINE)
+pager_refusal_SOURCES := tests/host/pager_refusal_test.c $(PAGER_MACHINE)
+
 # The model: a program for each variant of histories (tests/host/model/history.h), and one that tests it.
 MODEL_SOURCES := $(filter-out %/main_plenty.c %/main_refusing.c %/main_scarce.c %/main_limited.c %/shrink_test.c,\
 	$(wildcard tests/host/model/*.c)) $(PAGER_MACHINE)

@@ -23,3 +23,28 @@
 	(= (bvand x #x0000000000000080) (bvand y #x0000000000000080)))))
 (check-sat)
 (pop)
+
+; The rest is of wp_split.c: entries without W.
+(push)
+(define-fun P () (_ BitVec 64) #x0000000000000001)
+(define-fun W () (_ BitVec 64) #x0000000000000002)
+(define-fun PS () (_ BitVec 64) #x0000000000000080)
+(define-fun SHARED () (_ BitVec 64) #x0000000000000200)
+(define-fun FRAME () (_ BitVec 64) #x000ffffffffff000)
+(define-fun target ((e (_ BitVec 64))) (_ BitVec 32) ((_ extract 31 0) (bvlshr (bvand e FRAME) #x000000000000000c)))
+(define-fun has ((e (_ BitVec 64)) (bit (_ BitVec 64))) Bool (not (= (bvand e bit) #x0000000000000000)))
+(define-fun readable () (_ BitVec 64) (bvand x (bvnot W)))
+
+; without_write (of prove_fetch_and)
+(push)
+(assert (not (and (not (has readable W)) (= (target readable) (target x)) (= (has readable P) (has x P))
+	(= (has readable PS) (has x PS)) (= (has readable SHARED) (has x SHARED)))))
+(check-sat)
+(pop)
+
+; loses_write
+(push)
+(assert (not (= (= (bvand x (bvor W SHARED)) W) (and (has x W) (not (has x SHARED))))))
+(check-sat)
+(pop)
+(pop)

@@ -1,6 +1,7 @@
 /*
- * WP: storing one entry.  The counting steps of kernel/entry.h and what kernel/table.c makes of them,
- * up to table_put(), for every entry, value, frame table (of PROVE_FRAMES frames) and caller.
+ * WP: storing and clearing one entry.  The counting steps of kernel/entry.h and what kernel/table.c makes of
+ * them, up to table_put(), and clear_entry() of kernel/table_run.c, for every entry, value, frame table (of
+ * PROVE_FRAMES frames) and caller.
  *
  * The code is the kernel's own, included below; contracts stand before it.
  *
@@ -12,7 +13,7 @@
  * PROVED: pte_pfn, entry_is_large, entry_target, frame_is_uncounted, batch_owns, batch_may_map
  * PROVED: batch_has_room, batch_result, entry_last_gone, entry_can_count, entry_count
  * PROVED: entry_can_drop, entry_drop, entry_check, entry_check_special, table_mark_special
- * PROVED: put_present, put_same_target, table_put
+ * PROVED: put_present, put_same_target, table_put, clear_entry
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -263,3 +264,36 @@ static inline status_t table_put(struct batch *batch, const struct table *table,
 	uint64_t old, uint64_t value);
 
 #include "../../kernel/table.c"
+
+/* One entry, not 0, of any table whose links are not 2 MiB entries. */
+/*@ requires machine && \forall integer n; 0 <= n < PROVE_FRAMES ==> frame_table[n].type < FRAME_TYPES;
+    requires reportable(batch) && \valid(table) && \valid(entry);
+    requires table_number < frame_count && table->frame == &frame_table[table_number];
+    requires \separated(table, &frame_table[0 .. PROVE_FRAMES - 1]) &&
+      \separated(entry, &frame_table[0 .. PROVE_FRAMES - 1]) && \separated(entry, table, batch) &&
+      \separated(entry, batch->results + (0 .. batch->result_max - 1)) &&
+      \separated(table, batch->results + (0 .. batch->result_max - 1));
+    requires *entry != 0 && frame_table[table_number].live > 0;
+    requires present(*entry) ==> names(*entry) &&
+      (!uncounted(frame_table[target(*entry)].type) ==> frame_table[target(*entry)].refs > 0);
+    assigns *entry, batch->result_count, batch->results[0 .. batch->result_max - 1],
+      frame_table[target(*entry)].refs, frame_table[target(*entry)].flags,
+      frame_table[target(*entry)].epoch, frame_table[table_number].live;
+    ensures refused: \result != ST_OK ==> *entry == \old(*entry) &&
+      frame_table[table_number].live == \old(frame_table[table_number].live) &&
+      batch->result_count == \old(batch->result_count) &&
+      \forall integer n; 0 <= n < frame_count ==> frame_table[n].refs == \at(frame_table[n], Pre).refs;
+    ensures cleared: \result == ST_OK ==> *entry == 0;
+    ensures live: \result == ST_OK ==>
+      frame_table[table_number].live == \old(frame_table[table_number].live) - 1;
+    ensures goes: \result == ST_OK && present(\old(*entry)) &&
+      !uncounted(frame_table[target(\old(*entry))].type) ==>
+      frame_table[target(\old(*entry))].refs == \at(frame_table[target(\old(*entry))].refs, Pre) - 1;
+    ensures uncounted: \result == ST_OK && present(\old(*entry)) &&
+      uncounted(frame_table[target(\old(*entry))].type) ==>
+      frame_table[target(\old(*entry))].refs == \at(frame_table[target(\old(*entry))].refs, Pre);
+    ensures reported: \result == ST_OK && !present(\old(*entry)) ==>
+      batch->result_count == \old(batch->result_count) + 2; */
+static inline status_t clear_entry(struct batch *batch, const struct table *table, uint64_t *entry);
+
+#include "../../kernel/table_run.c"

@@ -6,5 +6,5 @@ COUNTED := -fprofile-arcs -ftest-coverage -fprofile-info-section=gcov_info
 $(BUILD)/objects/kernel/kernel/%.c.o: KERNEL_FLAGS += $(COUNTED)
 $(BUILD)/objects/kernel/lib/%.c.o: KERNEL_FLAGS += $(COUNTED)
 KERNEL_OBJECTS += $(call objects,kernel,tests/variants/gcov/dump.c)
-KERNEL_LINK_FLAGS := --wrap=machine_shutdown
+KERNEL_LINK_FLAGS := --wrap=log_drain
 KERNEL_LIBS := $(shell gcc -print-file-name=libgcov.a)
