@@ -36,6 +36,10 @@ void series_begin(void);
 /* What follows does not belong to the counts of the series, until series_resume(). */
 void series_pause(void);
 void series_resume(void);
+/* The same from the moment at which these counts were read. */
+struct counts;
+void series_pause_at(const struct counts *now);
+void series_resume_at(const struct counts *now);
 void sample(uint64_t ticks);
 /* Of an access: a sample if it was a fault.  One that was not (its page came with a neighbour's) is
    none, so that a median is that of faults. */

@@ -88,8 +88,8 @@ static void fork_calls(const char *name, int count)
 	for (int i = 0; i < count; i++) {
 		pid_t pid = fork_once(&ticks, NULL);
 
+		series_pause_at(&ticks.after_fork);
 		sample(ticks.forked);
-		series_pause();
 		wait_for(pid);
 		series_resume();
 	}
@@ -101,12 +101,16 @@ static void fork_first_writes(volatile char *byte)
 	struct fork_ticks ticks;
 
 	series_begin();
+	series_pause();
 	for (int i = 0; i < FORKS; i++) {
 		pid_t pid = fork_once(&ticks, byte);
 
+		series_resume_at(&ticks.after_fork);
+		series_pause_at(&ticks.after_write);
 		sample(ticks.written);
 		wait_for(pid);
 	}
+	series_resume();
 	series_end("T8", 1);
 }
 

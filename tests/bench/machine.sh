@@ -2,6 +2,7 @@
 # folder and set $bench, a folder for what is left behind.
 #
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh disable=SC2154
 
 build=${BUILD:-build/gcc}
 

@@ -15,6 +15,10 @@ function shown(text) {
 	if (text >= 100 || text == int(text)) return grouped(text)
 	return sprintf(text >= 10 ? "%.1f" : text >= 0.1 ? "%.2f" : "%.3f", text)
 }
+function ratio(mine, theirs) {
+	if (!number(mine) || !number(theirs) || theirs == 0) return "-"
+	return sprintf("%.3f", mine / theirs)
+}
 function limit(text, linux) { return text !~ /^x/ ? text : number(linux) ? substr(text, 2) * linux : "-" }
 function is_met(mine, goal) { return number(mine) && number(goal) && mine <= goal + (goal == 0 ? 0.005 : 0) }
 
@@ -34,6 +38,6 @@ END {
 		met = !number(g) ? "" : is_met(mine[id], s) ? "stretch" : is_met(mine[id], g) ? "yes" : number(mine[id]) ? "no" : "absent"
 		printf "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", id, text, shown(mine[id]), shown(entries[id]), shown(cr3[id]),
 			shown(flushes[id]), shown(g), shown(s), met, shown(tuned[id]), shown(stock[id]),
-			number(mine[id]) && number(tuned[id]) && tuned[id] > 0 ? sprintf("%.3f", mine[id] / tuned[id]) : "-", shown(sel4[id])
+			ratio(mine[id], tuned[id]), shown(sel4[id])
 	}
 }

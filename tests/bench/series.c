@@ -17,7 +17,7 @@
 
 static uint64_t samples[SAMPLES_MAX];
 static uint32_t sample_count;
-static struct counts at_begin, at_pause, paused;
+static struct counts counted, since; /* until the last pause; from then on */
 static uint64_t reading_ticks; /* between two readings of the counter */
 static uint64_t settled_ticks; /* of system_settle_ticks() when there is nothing to do */
 
@@ -43,27 +43,37 @@ void series_begin(void)
 	memset(samples, 0, sizeof(samples));
 	sample_count = 0;
 	(void)system_settle_ticks();
-	paused = (struct counts){ 0 };
-	counts_read(&at_begin);
+	counted = (struct counts){ 0 };
+	counts_read(&since);
 	MARK(MARK_BEGIN);
 }
 
 void series_pause(void)
 {
+	struct counts now;
+
 	MARK(MARK_PAUSE);
-	counts_read(&at_pause);
+	counts_read(&now);
+	series_pause_at(&now);
+}
+
+void series_pause_at(const struct counts *now)
+{
+	counted.entries += now->entries - since.entries - counts_own_entries;
+	counted.cr3 += now->cr3 - since.cr3;
+	counted.cr3_flushing += now->cr3_flushing - since.cr3_flushing;
+	counted.flushes += now->flushes - since.flushes;
 }
 
 void series_resume(void)
 {
-	struct counts now;
-
-	counts_read(&now);
-	paused.entries += now.entries - at_pause.entries + counts_own_entries;
-	paused.cr3 += now.cr3 - at_pause.cr3;
-	paused.cr3_flushing += now.cr3_flushing - at_pause.cr3_flushing;
-	paused.flushes += now.flushes - at_pause.flushes;
+	counts_read(&since);
 	MARK(MARK_RESUME);
+}
+
+void series_resume_at(const struct counts *now)
+{
+	since = *now;
 }
 
 void sample(uint64_t ticks)
@@ -91,10 +101,9 @@ static void put_quotient(uint64_t total, uint64_t parts)
 void series_end(const char *name, uint32_t units)
 {
 	uint64_t left, parts = (uint64_t)sample_count * units;
-	struct counts end;
 
 	MARK(MARK_END);
-	counts_read(&end);
+	series_pause();
 	left = system_settle_ticks();
 	if (sample_count == 0) {
 		series_skip(name, "no samples");
@@ -103,10 +112,10 @@ void series_end(const char *name, uint32_t units)
 	qsort(samples, sample_count, sizeof(samples[0]), compare);
 	printf("BENCH %s", name);
 	put_quotient(samples[sample_count / 2], units);
-	put_quotient(end.entries - at_begin.entries - paused.entries - counts_own_entries, parts);
-	put_quotient(end.cr3 - at_begin.cr3 - paused.cr3, parts);
-	put_quotient(end.cr3_flushing - at_begin.cr3_flushing - paused.cr3_flushing, parts);
-	put_quotient(end.flushes - at_begin.flushes - paused.flushes, parts);
+	put_quotient(counted.entries, parts);
+	put_quotient(counted.cr3, parts);
+	put_quotient(counted.cr3_flushing, parts);
+	put_quotient(counted.flushes, parts);
 	put_quotient(samples[0], units);
 	put_quotient(samples[sample_count - 1], units);
 	put_quotient(left > settled_ticks ? left - settled_ticks : 0, parts);

@@ -19,7 +19,7 @@ struct counts {
 	uint64_t flushes;      /* of a space or of everything, asked for by an operation */
 };
 
-/* Kernel entries that a pair of counts_read() causes between its two readings. */
+/* Kernel entries that a reading of the counts adds to them. */
 extern const uint64_t counts_own_entries;
 
 void system_start(void);
@@ -33,11 +33,12 @@ uint64_t system_settle_ticks(void);
 /* Frames that nobody uses; 0 where a system does not tell. */
 uint64_t system_free_frames(void);
 
-/* fork() by the shortest way into the system.  In the parent *forked is the ticks to the
+/* fork() by the shortest way into the system.  In the parent `forked` is the ticks to the
    instruction behind the call.  Then, unless it is NULL, a byte is written there, before anything
-   else is; *written is the ticks of that. */
+   else is; `written` is the ticks of that.  The counts are those right behind each. */
 struct fork_ticks {
 	uint64_t forked, written;
+	struct counts after_fork, after_write;
 };
 pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte);
 

@@ -30,16 +30,25 @@ void system_finish(int status)
 	(void)status;
 }
 
+/* Of the message page, where the kernel has put them. */
+static struct counts counts_of_page(void)
+{
+	const volatile struct info_counters *page = MESSAGE_PAGE;
+
+	return (struct counts){
+		.entries = page->kernel_entries,
+		.cr3 = page->cr3_loads,
+		.cr3_flushing = page->cr3_loads_flushing,
+		.flushes = page->full_flushes + page->hinted_flushes,
+	};
+}
+
 void counts_read(struct counts *counts)
 {
-	const volatile struct info_counters *page = posix_message_page();
-
+	(void)posix_message_page();
 	if (kernel_call(CALL_INFO, INFO_COUNTERS, 0, 0, 0, 0, 0, NULL) != ST_OK)
 		die("counters");
-	counts->entries = page->kernel_entries;
-	counts->cr3 = page->cr3_loads;
-	counts->cr3_flushing = page->cr3_loads_flushing;
-	counts->flushes = page->full_flushes + page->hinted_flushes;
+	*counts = counts_of_page();
 }
 
 uint64_t system_settle_ticks(void)
@@ -75,48 +84,65 @@ void system_memory(void)
 	value_report("free", system_free_frames());
 }
 
+#define AT(field) "mov " FIELD(field) "(%%r13), "
+#define FIELD(field) "%c[" #field "]"
+#define READ_TICKS "rdtsc\n\tshl $32, %%rdx\n\tadd %%rdx, %%rax\n\t"
+#define READ_COUNTS "mov %[info], %%eax\n\tmov %[what], %%edi\n\tsyscall\n\t"
+#define OFFSET(field) [field] "i"(offsetof(struct info_counters, field))
+
 /*
  * The request to the process server as lib/posix makes it, but nothing is stored between the first
- * and the last reading of the counter: a store to the stack would already split tables.
+ * and the last reading: a store to the stack would already split tables.  (The message page is
+ * never shared, so the kernel may write to the parent's.)  The counts behind the fork go to r8,
+ * r9, r10 and r12, those behind the write stay in the page.
  */
 pid_t fork_timed(struct fork_ticks *ticks, volatile char *byte)
 {
 	register volatile char *place __asm__("r15") = byte;
-	uint64_t tag = tag_make(PROC_FORK, 0), pid, written = 0, forked;
+	register uint64_t entries __asm__("r8");
+	register uint64_t cr3 __asm__("r9");
+	register uint64_t cr3_flushing __asm__("r10");
+	register uint64_t flushes __asm__("r12");
+	register uint64_t forked __asm__("r13");
+	uint64_t tag = tag_make(PROC_FORK, 0), pid, written;
 
 	(void)posix_message_page();
-	__asm__ volatile(MARK_TEXT(MARK_FORK)
-			 "rdtsc\n\t"
-			 "shl $32, %%rdx\n\t"
-			 "lea (%%rax, %%rdx), %%r14\n\t"
+	__asm__ volatile(MARK_TEXT(MARK_FORK) READ_TICKS
+			 "mov %%rax, %%r14\n\t"
 			 "mov %[call], %%eax\n\t"
 			 "mov %[slot], %%edi\n\t"
 			 "syscall\n\t"
-			 "mov %%rdx, %%rbx\n\t"
-			 "rdtsc\n\t"
-			 "shl $32, %%rdx\n\t"
-			 "lea (%%rax, %%rdx), %%rdi\n\t"
-			 "sub %%r14, %%rdi\n\t"
-			 MARK_TEXT(MARK_FORK_END)
+			 "mov %%rdx, %%rbx\n\t" READ_TICKS "sub %%r14, %%rax\n\t"
+			 "mov %%rax, %%r14\n\t" MARK_TEXT(MARK_FORK_END)
 			 "test %%rbx, %%rbx\n\t" /* the child */
-			 "jz 1f\n\t"
+			 "jz 1f\n\t" READ_COUNTS
+			 "movabs %[page], %%r13\n\t"
+			 AT(kernel_entries) "%%r8\n\t"
+			 AT(cr3_loads) "%%r9\n\t"
+			 AT(cr3_loads_flushing) "%%r10\n\t"
+			 AT(full_flushes) "%%r12\n\t"
+			 "add " FIELD(hinted_flushes) "(%%r13), %%r12\n\t"
+			 "mov %%r14, %%r13\n\t"
 			 "test %%r15, %%r15\n\t"
-			 "jz 1f\n\t"
-			 MARK_TEXT(MARK_WRITE)
-			 "rdtsc\n\t"
-			 "shl $32, %%rdx\n\t"
-			 "lea (%%rax, %%rdx), %%r14\n\t"
-			 "movb $1, (%%r15)\n\t"
-			 "rdtsc\n\t"
-			 "shl $32, %%rdx\n\t"
-			 "add %%rdx, %%rax\n\t"
-			 "sub %%r14, %%rax\n\t"
-			 MARK_TEXT(MARK_WRITE_END)
+			 "jz 1f\n\t" MARK_TEXT(MARK_WRITE) READ_TICKS
+			 "mov %%rax, %%r14\n\t"
+			 "movb $1, (%%r15)\n\t" READ_TICKS
+			 "sub %%r14, %%rax\n\t" MARK_TEXT(MARK_WRITE_END)
+			 "mov %%rax, %%r14\n\t" READ_COUNTS
+			 "mov %%r14, %%rax\n"
 			 "1:"
-			 : "=a"(written), "=b"(pid), "=D"(forked), "+S"(tag)
-			 : [call] "i"(CALL_CALL), [slot] "i"(SLOT_PROC), "r"(place)
-			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "memory");
+			 : "=a"(written), "=b"(pid), "+S"(tag), "=r"(entries), "=r"(cr3), "=r"(cr3_flushing),
+			   "=r"(flushes), "=r"(forked)
+			 : [call] "i"(CALL_CALL), [slot] "i"(SLOT_PROC), [info] "i"(CALL_INFO),
+			   [what] "i"(INFO_COUNTERS), [page] "i"(LAYOUT_MESSAGE), "r"(place),
+			   OFFSET(kernel_entries), OFFSET(cr3_loads), OFFSET(cr3_loads_flushing),
+			   OFFSET(full_flushes), OFFSET(hinted_flushes)
+			 : "rcx", "rdx", "rdi", "r11", "r14", "memory");
+	if (TAG_LABEL(tag) == ST_OK && pid == 0)
+		return 0; /* which touches nothing */
 	*ticks = (struct fork_ticks){ .forked = forked, .written = written };
+	ticks->after_fork = (struct counts){ entries, cr3, cr3_flushing, flushes };
+	ticks->after_write = counts_of_page();
 	return TAG_LABEL(tag) == ST_OK ? (pid_t)pid : -1;
 }
 
