@@ -1,14 +1,14 @@
 /*
  * A plugin of QEMU's software CPU: the times between two receives of the pager, in instructions.
  *
- * The pager has one instruction at which it answers and receives.  From where that instruction has
- * returned to where it is reached again is one gap: all that is executed in between, kernel and
+ * The pager answers and receives at one instruction, or few.  From where it has returned from one to
+ * where it reaches one again is one gap: all that is executed in between, kernel and
  * interrupts included.  The plugin counts instructions as blocks of translated code begin, so
- * a gap is right to within some dozen.  Other programs have code at the same address: the pager is
- * known by the bytes before the instruction.
+ * a gap is right to within some dozen.  Other programs have code at the same addresses: the pager
+ * is known by the bytes around the instruction.
  *
- * Arguments: at=ADDRESS before=HEX after=HEX (the code around it) out=FILE.  Output: lines "GAP
- * floor count" (powers of two) and "WORST instructions".
+ * Arguments: site=ADDRESS:BEFORE:AFTER (any number; the code around it, in hexadecimal) out=FILE.
+ * Output: lines "GAP floor count" (powers of two) and "WORST instructions".
  *
  * Debian ships no qemu-plugin.h: what is used of it is declared here (version 1 of the interface).
  *
@@ -23,6 +23,7 @@
 
 #define PUBLIC	      __attribute__((visibility("default")))
 #define BYTES_MOST    64u
+#define SITES_MOST    8u
 #define SYSCALL_BYTES 2u
 #define ADD	      0 /* QEMU_PLUGIN_INLINE_ADD_U64 */
 #define NO_REGISTERS  0 /* QEMU_PLUGIN_CB_NO_REGS */
@@ -49,9 +50,12 @@ PUBLIC int qemu_plugin_version = 1;
 PUBLIC int qemu_plugin_install(uint64_t id, const void *information, int count, char **arguments);
 
 static uint64_t executed, returned_at, worst, gaps[64];
-static uint64_t at;
-static uint8_t bytes[BYTES_MOST];
-static size_t byte_count;
+static struct site {
+	uint64_t at;
+	uint8_t before[BYTES_MOST], after[BYTES_MOST];
+	size_t before_count, after_count;
+} sites[SITES_MOST];
+static uint32_t site_count;
 static const char *output;
 static bool is_out; /* the pager is between two receives */
 
@@ -77,31 +81,38 @@ static void receive_returns(unsigned processor, void *data)
 	is_out = true;
 }
 
-/* Does the block hold the pager's code?  Compares what lies in the block before the instruction, or
-   for the block behind it what follows. */
-static bool is_pager_before(const struct tb *tb, size_t index)
+/* Is what lies before the instruction in its block the pager's? */
+static bool is_pager_before(const struct site *site, const struct tb *tb, size_t index)
 {
 	for (size_t i = 0; i < index; i++) {
 		const struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t back = at - qemu_plugin_insn_vaddr(insn);
+		uint64_t back = site->at - qemu_plugin_insn_vaddr(insn);
 
-		if (back > byte_count)
-			continue;
-		if (memcmp(bytes + byte_count - back, qemu_plugin_insn_data(insn),
-			    qemu_plugin_insn_size(insn)) != 0)
+		if (back <= site->before_count &&
+			memcmp(site->before + site->before_count - back, qemu_plugin_insn_data(insn),
+				qemu_plugin_insn_size(insn)) != 0)
 			return false;
 	}
 	return index > 0;
 }
 
-static uint8_t after[16]; /* the code behind the instruction */
-static size_t after_count;
-
-static bool is_pager_after(const struct insn *insn)
+static bool is_pager_after(const struct site *site, const struct insn *insn)
 {
 	size_t size = qemu_plugin_insn_size(insn);
 
-	return size <= after_count && memcmp(after, qemu_plugin_insn_data(insn), size) == 0;
+	return size <= site->after_count &&
+	       memcmp(site->after, qemu_plugin_insn_data(insn), size) == 0;
+}
+
+static void watch(const struct site *site, struct tb *tb, size_t index)
+{
+	struct insn *insn = qemu_plugin_tb_get_insn(tb, index);
+	uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+	if (address == site->at && is_pager_before(site, tb, index))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_begins, NO_REGISTERS, NULL);
+	if (address == site->at + SYSCALL_BYTES && is_pager_after(site, insn))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_returns, NO_REGISTERS, NULL);
 }
 
 static void translate(uint64_t id, struct tb *tb)
@@ -110,15 +121,9 @@ static void translate(uint64_t id, struct tb *tb)
 
 	(void)id;
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD, &executed, count);
-	for (size_t i = 0; i < count; i++) {
-		struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t address = qemu_plugin_insn_vaddr(insn);
-
-		if (address == at && is_pager_before(tb, i))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_begins, NO_REGISTERS, NULL);
-		if (address == at + SYSCALL_BYTES && is_pager_after(insn))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_returns, NO_REGISTERS, NULL);
-	}
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t site = 0; site < site_count; site++)
+			watch(&sites[site], tb, i);
 }
 
 static void report(uint64_t id, void *data)
@@ -146,20 +151,30 @@ static size_t parse_hex(const char *text, uint8_t *to, size_t most)
 	return count;
 }
 
+static bool site_add(const char *text)
+{
+	const char *before = strchr(text, ':'), *after = before ? strchr(before + 1, ':') : NULL;
+	struct site *site = &sites[site_count];
+
+	if (!after || site_count == SITES_MOST)
+		return false;
+	site->at = strtoull(text, NULL, 16);
+	site->before_count = parse_hex(before + 1, site->before, BYTES_MOST);
+	site->after_count = parse_hex(after + 1, site->after, BYTES_MOST);
+	site_count++;
+	return site->before_count > 0 && site->after_count > 0;
+}
+
 int qemu_plugin_install(uint64_t id, const void *information, int count, char **arguments)
 {
 	(void)information;
 	for (int i = 0; i < count; i++) {
-		if (strncmp(arguments[i], "at=", 3) == 0)
-			at = strtoull(arguments[i] + 3, NULL, 0);
-		else if (strncmp(arguments[i], "before=", 7) == 0)
-			byte_count = parse_hex(arguments[i] + 7, bytes, BYTES_MOST);
-		else if (strncmp(arguments[i], "after=", 6) == 0)
-			after_count = parse_hex(arguments[i] + 6, after, sizeof(after));
-		else if (strncmp(arguments[i], "out=", 4) == 0)
+		if (strncmp(arguments[i], "out=", 4) == 0)
 			output = strdup(arguments[i] + 4);
+		else if (strncmp(arguments[i], "site=", 5) != 0 || !site_add(arguments[i] + 5))
+			return 1;
 	}
-	if (!at || !byte_count || !after_count || !output)
+	if (site_count == 0 || !output)
 		return 1;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
 	qemu_plugin_register_atexit_cb(id, report, NULL);
