@@ -24,7 +24,7 @@ export BUILD
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all kernel archive iso run bochs gdb test host-test host-binaries bench lint clean distclean help setup
+.PHONY: all kernel archive iso run bochs gdb test host-test host-binaries lint clean distclean help setup
 
 all: kernel archive ## Build everything that boots (default)
 
@@ -143,11 +143,10 @@ endef
 $(foreach name,$(SERVERS),$(eval $(call server,$(name),$(wildcard servers/$(name)/*.c servers/$(name)/*.asm))))
 $(foreach name,$(PROGRAMS),$(eval $(call program,$(name),\
 	$(wildcard programs/$(name).c programs/$(name)/*.c programs/$(name)/*.asm))))
-# The tests' own: programs tests, bench and oracle, and the server kerneltests.
-PROGRAMS += tests bench oracle
+# The tests' own: programs tests and oracle, and the server kerneltests.
+PROGRAMS += tests oracle
 SERVERS += kerneltests
 $(eval $(call program,tests,$(wildcard tests/guest/*.c tests/guest/*.asm)))
-$(eval $(call program,bench,$(wildcard tests/bench/*.c)))
 $(eval $(call program,oracle,$(wildcard tests/oracle/*.c)))
 $(eval $(call server,kerneltests,$(wildcard tests/guest/kernel/*.c tests/guest/kernel/*.asm)))
 

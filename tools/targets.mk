@@ -30,9 +30,6 @@ test: ## Run all tests
 host-test: ## Run the tests that need no machine
 	@tools/setup && tools/test host
 
-bench: ## Measure, and write build/bench.json
-	@tools/setup && $(MAKE) all </dev/null >&2 && tests/bench/run
-
 lint: ## Run clang-tidy, cppcheck and sparse
 	@tools/setup build lint && $(MAKE) CC=clang lint-sources </dev/null
 

@@ -1,0 +1,182 @@
+/*
+ * A plugin of QEMU's software CPU: the times between two receives of the pager, in instructions.
+ *
+ * The pager answers and receives at one instruction, or few.  From where it has returned from one to
+ * where it reaches one again is one gap: all that is executed in between, kernel and
+ * interrupts included.  The plugin counts instructions as blocks of translated code begin, so
+ * a gap is right to within some dozen.  Other programs have code at the same addresses: the pager
+ * is known by the bytes around the instruction.
+ *
+ * Arguments: site=ADDRESS:BEFORE:AFTER (any number; the code around it, in hexadecimal) out=FILE.
+ * Output: lines "GAP floor count" (powers of two) and "WORST instructions".
+ *
+ * Debian ships no qemu-plugin.h: what is used of it is declared here (version 1 of the interface).
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PUBLIC	      __attribute__((visibility("default")))
+#define BYTES_MOST    64u
+#define SITES_MOST    8u
+#define SYSCALL_BYTES 2u
+#define ADD	      0 /* QEMU_PLUGIN_INLINE_ADD_U64 */
+#define NO_REGISTERS  0 /* QEMU_PLUGIN_CB_NO_REGS */
+
+struct tb;
+struct insn;
+typedef void (*insn_callback_t)(unsigned processor, void *data);
+
+extern size_t qemu_plugin_tb_n_insns(const struct tb *tb);
+extern struct insn *qemu_plugin_tb_get_insn(const struct tb *tb, size_t index);
+extern uint64_t qemu_plugin_insn_vaddr(const struct insn *insn);
+extern const void *qemu_plugin_insn_data(const struct insn *insn);
+extern size_t qemu_plugin_insn_size(const struct insn *insn);
+extern void qemu_plugin_register_vcpu_tb_trans_cb(
+	uint64_t id, void (*callback)(uint64_t, struct tb *));
+extern void qemu_plugin_register_vcpu_tb_exec_inline(
+	struct tb *tb, int what, void *word, uint64_t value);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(
+	struct insn *insn, insn_callback_t callback, int flags, void *data);
+extern void qemu_plugin_register_atexit_cb(
+	uint64_t id, void (*callback)(uint64_t, void *), void *data);
+
+PUBLIC int qemu_plugin_version = 1;
+PUBLIC int qemu_plugin_install(uint64_t id, const void *information, int count, char **arguments);
+
+static uint64_t executed, returned_at, worst, gaps[64];
+static struct site {
+	uint64_t at;
+	uint8_t before[BYTES_MOST], after[BYTES_MOST];
+	size_t before_count, after_count;
+} sites[SITES_MOST];
+static uint32_t site_count;
+static const char *output;
+static bool is_out; /* the pager is between two receives */
+
+static void receive_begins(unsigned processor, void *data)
+{
+	uint64_t gap = executed - returned_at;
+
+	(void)processor;
+	(void)data;
+	if (!is_out)
+		return;
+	is_out = false;
+	gaps[gap ? 63 - __builtin_clzll(gap) : 0]++;
+	if (gap > worst)
+		worst = gap;
+}
+
+static void receive_returns(unsigned processor, void *data)
+{
+	(void)processor;
+	(void)data;
+	returned_at = executed;
+	is_out = true;
+}
+
+/* Is what lies before the instruction in its block the pager's? */
+static bool is_pager_before(const struct site *site, const struct tb *tb, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		const struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		uint64_t back = site->at - qemu_plugin_insn_vaddr(insn);
+
+		if (back <= site->before_count &&
+			memcmp(site->before + site->before_count - back, qemu_plugin_insn_data(insn),
+				qemu_plugin_insn_size(insn)) != 0)
+			return false;
+	}
+	return index > 0;
+}
+
+static bool is_pager_after(const struct site *site, const struct insn *insn)
+{
+	size_t size = qemu_plugin_insn_size(insn);
+
+	return size <= site->after_count &&
+	       memcmp(site->after, qemu_plugin_insn_data(insn), size) == 0;
+}
+
+static void watch(const struct site *site, struct tb *tb, size_t index)
+{
+	struct insn *insn = qemu_plugin_tb_get_insn(tb, index);
+	uint64_t address = qemu_plugin_insn_vaddr(insn);
+
+	if (address == site->at && is_pager_before(site, tb, index))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_begins, NO_REGISTERS, NULL);
+	if (address == site->at + SYSCALL_BYTES && is_pager_after(site, insn))
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_returns, NO_REGISTERS, NULL);
+}
+
+static void translate(uint64_t id, struct tb *tb)
+{
+	size_t count = qemu_plugin_tb_n_insns(tb);
+
+	(void)id;
+	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD, &executed, count);
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t site = 0; site < site_count; site++)
+			watch(&sites[site], tb, i);
+}
+
+static void report(uint64_t id, void *data)
+{
+	FILE *file = fopen(output, "w");
+
+	(void)id;
+	(void)data;
+	if (!file)
+		return;
+	for (unsigned i = 0; i < 64; i++)
+		if (gaps[i])
+			fprintf(file, "GAP %llu %llu\n", 1ull << i, (unsigned long long)gaps[i]);
+	fprintf(file, "WORST %llu\n", (unsigned long long)worst);
+	fclose(file);
+}
+
+static size_t parse_hex(const char *text, uint8_t *to, size_t most)
+{
+	size_t count = 0;
+	unsigned byte;
+
+	while (count < most && sscanf(text + 2 * count, "%2x", &byte) == 1)
+		to[count++] = (uint8_t)byte;
+	return count;
+}
+
+static bool site_add(const char *text)
+{
+	const char *before = strchr(text, ':'), *after = before ? strchr(before + 1, ':') : NULL;
+	struct site *site = &sites[site_count];
+
+	if (!after || site_count == SITES_MOST)
+		return false;
+	site->at = strtoull(text, NULL, 16);
+	site->before_count = parse_hex(before + 1, site->before, BYTES_MOST);
+	site->after_count = parse_hex(after + 1, site->after, BYTES_MOST);
+	site_count++;
+	return site->before_count > 0 && site->after_count > 0;
+}
+
+int qemu_plugin_install(uint64_t id, const void *information, int count, char **arguments)
+{
+	(void)information;
+	for (int i = 0; i < count; i++) {
+		if (strncmp(arguments[i], "out=", 4) == 0)
+			output = strdup(arguments[i] + 4);
+		else if (strncmp(arguments[i], "site=", 5) != 0 || !site_add(arguments[i] + 5))
+			return 1;
+	}
+	if (site_count == 0 || !output)
+		return 1;
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
+	qemu_plugin_register_atexit_cb(id, report, NULL);
+	return 0;
+}
