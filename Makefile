@@ -73,6 +73,11 @@ include tests/variants/$(VARIANT)/variant.mk
 endif
 
 # ---- compiling ----
+# Called by entry.asm only, which has nothing in registers that it wants back: no need to save any.
+ifeq ($(CC)$(VARIANT),gcc)
+$(BUILD)/objects/kernel/kernel/ipc_fast.c.o: KERNEL_FLAGS += -fomit-frame-pointer -ffixed-rbp \
+	$(foreach register,rbx r12 r13 r14 r15,-fcall-used-$(register))
+endif
 $(BUILD)/objects/kernel/%.c.o: %.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

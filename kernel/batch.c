@@ -11,8 +11,6 @@
 #include "frame.h"
 #include "pool.h"
 
-#define HEAD_RESERVED (1ull << 35)
-#define HEAD_RARE     (HEAD_RESERVED | 0xff00u) /* the reserved bit, and all flags */
 #define HINTS	      3u			/* flag bits that hold a FLUSH_* */
 
 static status_t operation_nop(struct batch *batch, const struct op *op);
@@ -90,7 +88,7 @@ static __attribute__((noinline)) status_t batch_operation(struct batch *batch, c
 	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head);
 	status_t status;
 
-	if (op->head & HEAD_RESERVED)
+	if (op->head & OP_HEAD_RESERVED)
 		return ST_BAD_ARGUMENT;
 	if (code >= OP_SPACE_CREATE)
 		return code < OP_COUNT ? object_operation(batch, op) : ST_BAD_CALL;
@@ -124,7 +122,7 @@ status_t batch_run(struct batch *batch, const struct op *ops, uint32_t count, ui
 	batch->list_used = 0;
 	batch->tagged = 0;
 	for (; op < batch->end; op++) {
-		if (likely(!(op->head & HEAD_RARE) && OP_CODE(op->head) < OP_SPACE_CREATE))
+		if (likely(!(op->head & OP_HEAD_RARE) && OP_CODE(op->head) < OP_SPACE_CREATE))
 			status = operations[OP_CODE(op->head)].run(batch, op);
 		else
 			status = batch_operation(batch, op);

@@ -16,6 +16,9 @@
 #include <faultline/op.h>
 #include <faultline/status.h>
 
+#define OP_HEAD_RESERVED (1ull << 35)
+#define OP_HEAD_RARE	 (OP_HEAD_RESERVED | 0xff00u) /* the reserved bit, and all flags */
+
 struct space;
 struct thread;
 

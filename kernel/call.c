@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "handle.h"
 #include "interrupt.h"
+#include "list.h"
 #include "log.h"
 #include <machine/cpu.h>
 #include "percpu.h"
@@ -27,7 +28,7 @@ static const call_handler_t handlers[CALL_COUNT] = {
 #undef CALL_ROW
 };
 
-/* entry.asm: `syscall`.  A number that is no call of ours is an exception, so that a program of
+/* entry.asm: `syscall`, but for what ipc_fast.c has done.  A number that is no call of ours is an exception, so that a program of
    another system can be emulated. */
 struct thread *kernel_enter_call(struct thread *thread)
 {
@@ -35,13 +36,13 @@ struct thread *kernel_enter_call(struct thread *thread)
 
 	counters.kernel_entries++;
 	if (__builtin_expect(number >= CALL_COUNT, 0)) {
-		thread->registers.vector = VECTOR_FOREIGN_CALL;
+		thread_set_exception(thread, VECTOR_FOREIGN_CALL);
 		return sched_next(exception_raise(thread));
 	}
 	return sched_next(handlers[number](thread));
 }
 
-/* entry.asm: exception or interrupt in user mode. */
+/* entry.asm: exception or interrupt in user mode, but for the faults that ipc_fast.c has taken. */
 struct thread *kernel_enter_trap(struct thread *thread)
 {
 	uint64_t vector = thread->registers.vector;
@@ -97,6 +98,8 @@ struct thread *call_thread(struct thread *thread)
 	case THREAD_SELF_STOP:
 		thread->registers.rax = ST_OK;
 		thread->state = THREAD_STOPPED;
+		thread->port = NULL;
+		list_init(&thread->link);
 		return NULL;
 	default:
 		return call_finish(thread, ST_BAD_ARGUMENT);

@@ -7,6 +7,7 @@
 #include "debug.h"
 #include "list.h"
 #include "object.h"
+#include "percpu.h"
 #include "pool.h"
 #include "sched.h"
 
@@ -21,6 +22,12 @@ static bool links_agree(const struct link *link)
 	return link->next->prev == link && link->prev->next == link;
 }
 
+static bool waits_at_port(const struct thread *thread)
+{
+	return thread->state == THREAD_QUEUED || thread->state == THREAD_SERVED ||
+	       thread->state == THREAD_RECEIVING;
+}
+
 static uint32_t thread_check(const struct thread *thread)
 {
 	const struct space *space = thread->space;
@@ -28,10 +35,8 @@ static uint32_t thread_check(const struct thread *thread)
 	if (frame_table[frame_number(space)].type != FRAME_SPACE ||
 	    !links_agree(&thread->space_link))
 		return RULE_THREAD_SPACE;
-	if (!links_agree(&thread->link))
-		return RULE_THREAD_STATE;
-	if ((thread->state == THREAD_QUEUED || thread->state == THREAD_SERVED ||
-	     thread->state == THREAD_RECEIVING) != is_live_port(thread->port))
+	if (thread != this_cpu()->current &&
+	    (!links_agree(&thread->link) || waits_at_port(thread) != is_live_port(thread->port)))
 		return RULE_THREAD_STATE;
 	if (thread->state > THREAD_PARKED)
 		return RULE_THREAD_STATE;

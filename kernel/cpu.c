@@ -14,6 +14,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "machine/cpu.h"
+#include "ipc.h"
 #include "log.h"
 #include "machine/selectors.h"
 #include "percpu.h"
@@ -76,6 +77,11 @@ _Static_assert(sizeof(struct tss) == 104, "hardware's TSS");
 
 extern const uint64_t vector_entries[VECTORS]; /* entry.asm */
 extern const char syscall_entry[];	       /* entry.asm */
+extern const char fast_syscall_entry[], fast_page_fault[]; /* fast.asm */
+
+#ifndef ENTRIES_IN_ASSEMBLY /* a test build that watches the C code sets 0 */
+#define ENTRIES_IN_ASSEMBLY 1
+#endif
 
 struct percpu percpu0;
 uint32_t fpu_bytes = FXSAVE_BYTES;
@@ -238,7 +244,7 @@ static void init_percpu(void)
 {
 	percpu0.self = &percpu0;
 	percpu0.kernel_stack = stack_top(STACK_KERNEL);
-	percpu0.registers_end = percpu0.tss.rsp0 = stack_top(STACK_KERNEL);
+	percpu0.tss.rsp0 = stack_top(STACK_KERNEL);
 	percpu0.tss.io_map = sizeof(struct tss); /* none: no port is user code's */
 	for (uint32_t i = STACK_KERNEL + 1; i < STACK_COUNT; i++)
 		percpu0.tss.ist[i - 1] = stack_top(i);
@@ -274,17 +280,32 @@ static uint8_t vector_stack(uint32_t vector)
 	}
 }
 
+/* Messages by the paths of fast.asm?  It needs FSGSBASE; records of all messages are made by the
+   generic path only. */
+static bool entries_are_fast(void)
+{
+	return ENTRIES_IN_ASSEMBLY && cpu_has(FEATURE_FSGSBASE) && !boot_option("records");
+}
+
+static uint64_t vector_entry(uint32_t vector)
+{
+	if (vector == VECTOR_PAGE_FAULT && entries_are_fast())
+		return (uint64_t)fast_page_fault;
+	return vector_entries[vector];
+}
+
 static void init_idt(void)
 {
 	const struct table_pointer pointer = { sizeof(idt) - 1, (uint64_t)idt };
 
 	for (uint32_t i = 0; i < VECTORS; i++) {
 		bool is_user = i == VECTOR_BREAKPOINT || i == VECTOR_OVERFLOW;
+		uint64_t entry = vector_entry(i);
 
 		idt[i] = (struct gate){
-			.offset0 = (uint16_t)vector_entries[i],
-			.offset1 = (uint16_t)(vector_entries[i] >> 16),
-			.offset2 = (uint32_t)(vector_entries[i] >> 32),
+			.offset0 = (uint16_t)entry,
+			.offset1 = (uint16_t)(entry >> 16),
+			.offset2 = (uint32_t)(entry >> 32),
 			.selector = SELECTOR_KERNEL_CODE,
 			.stack = vector_stack(i),
 			.type = (uint8_t)(GATE_INTERRUPT | (is_user ? GATE_USER : 0)),
@@ -297,7 +318,9 @@ static void init_syscall(void)
 {
 	cpu_wrmsr(MSR_STAR,
 		(uint64_t)SELECTOR_SYSRET_BASE << 48 | (uint64_t)SELECTOR_SYSCALL_BASE << 32);
-	cpu_wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+	cpu_wrmsr(MSR_LSTAR, (uint64_t)(entries_are_fast() ? fast_syscall_entry : syscall_entry));
+	if (boot_option("records"))
+		ipc_generic_only = UINT64_MAX;
 	cpu_wrmsr(MSR_CSTAR, 0);
 	cpu_wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT);
 	cpu_wrmsr(MSR_FS_BASE, 0);

@@ -1,9 +1,9 @@
 ; Entry and exit: from user mode into the kernel and back.
 ;
 ; The kernel has one stack per processor and keeps no state on it: every entry stores the user's
-; registers in the current thread (its struct registers is what TSS.rsp0 and percpu.registers_end
-; point behind) and calls a C function, which returns the thread to run next, or NULL for none.
-; Interrupts are off in the kernel, except in the idle loop.
+; registers in the current thread (its struct registers is what TSS.rsp0 points behind) and calls a
+; C function, which returns the thread to run next, or NULL for none.  Interrupts are off in the
+; kernel, except in the idle loop.
 ;
 ; GS points to struct percpu while the kernel runs; swapgs is done exactly when the privilege
 ; level changes.  Vectors with a stack of their own (IST: double fault, NMI, machine check, debug)
@@ -12,12 +12,16 @@
 ; SPDX-License-Identifier: BSD-2-Clause
 
 %include "offsets.inc"
+%include "registers.inc"
 
 %define RFLAGS_KERNEL 2
 
 default rel
 bits 64
 
+extern ipc_fast_call
+extern ipc_fast_fault
+extern ipc_fast_reply_receive
 extern kernel_enter_call
 extern kernel_enter_trap
 extern kernel_enter_idle_interrupt
@@ -25,88 +29,82 @@ extern kernel_trap_in_kernel
 extern kernel_stacks
 
 global syscall_entry
+global syscall_generic
+global trap_generic
+global trap_in_kernel
 global vector_entries
 global sched_resume
 
 section .text
 
-; The rest of struct registers below vector and error: rax first, r15 last.
-%macro PUSH_GENERAL 0
-	push rax
-	push rdi
-	push rsi
-	push rdx
-	push rcx
-	push r8
-	push r9
-	push r10
-	push r11
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
-%endmacro
-
 ; `syscall` of user mode.
 ; in:    rcx = return address, r11 = rflags, rsp = the user's; IF, DF, TF, AC clear; CPL 0
-; stack: none yet; the registers go into the current thread
+; stack: none yet; the registers go into the current thread.  CS, SS and the error code there never
+;        are anything but a user's; rcx and r11 are not stored, they are destroyed by `syscall`
 ; out:   to sched_resume with the next thread
+%macro SAVE_CALL 0
+	add rsp, REGISTERS_R11
+	PUSH_CALL
+	mov rdi, rsp
+	mov [rdi + REGISTERS_RIP], rcx
+	mov rcx, [gs:PERCPU_USER_STACK]
+	mov [rdi + REGISTERS_RFLAGS], r11
+	mov [rdi + REGISTERS_RSP], rcx
+	mov dword [rdi + REGISTERS_VECTOR], VECTOR_SYSCALL
+	mov rsp, [gs:PERCPU_KERNEL_STACK]
+%endmacro
+
 align 16
 syscall_entry:
 	swapgs
 	mov [gs:PERCPU_USER_STACK], rsp
-	mov rsp, [gs:PERCPU_REGISTERS_END]
-	push SELECTOR_USER_DATA
-	push qword [gs:PERCPU_USER_STACK]
-	push r11
-	push SELECTOR_USER_CODE
-	push rcx
-	push 0
-	push VECTOR_SYSCALL
-	PUSH_GENERAL
-	mov rdi, rsp
-	mov rsp, [gs:PERCPU_KERNEL_STACK]
+	mov rsp, [gs:PERCPU_CURRENT]
+	SAVE_CALL
+	cmp rax, CALL_REPLY_RECEIVE
+	ja call_generic
+	je .reply_receive
+	call ipc_fast_call
+	test rax, rax
+	jnz sched_resume_thread
+	mov rdi, [gs:PERCPU_CURRENT]
+	jmp call_generic
+.reply_receive:
+	call ipc_fast_reply_receive
+	test rax, rax
+	jnz sched_resume_thread
+	mov rdi, [gs:PERCPU_CURRENT]
+	jmp call_generic
+
+; The same, when it is clear that it is no message for a short path (fast.asm).
+; in:    as above, behind swapgs; rsp = the thread, whose own is in percpu
+align 16
+syscall_generic:
+	SAVE_CALL
+call_generic:
 	xor ebp, ebp
 	call kernel_enter_call
 
 ; Run a thread, or wait for an interrupt.
 ; in:    rax = struct thread (already switched to: CR3, TSS, FS base, FPU), or 0 for idle
-; `sysret` where the thread came by `syscall` and its address is in the lower half (a
-; non-canonical rip would fault in ring 0), else `iretq`.
+; `sysret` where the thread came by `syscall`, else `iretq`.  (sched_next() lets no thread go whose
+; rip is not canonical: either return would fault in ring 0.)
 sched_resume_next:
 	test rax, rax
 	jz idle
+sched_resume_thread:
 	mov rsp, rax
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rcx
-	pop rdx
-	pop rsi
-	pop rdi
-	pop rax
-	cmp dword [rsp], VECTOR_SYSCALL
-	jne .interrupt_return
-	mov rcx, [rsp + 16]
-	shr rcx, 47
-	jnz .interrupt_return_rcx
-	mov rcx, [rsp + 16]
-	mov r11, [rsp + 32]
-	mov rsp, [rsp + 40]
+	cmp dword [rsp + REGISTERS_VECTOR], VECTOR_SYSCALL
+	jne interrupt_return
+	POP_CALL
+	mov rcx, [rsp + REGISTERS_RIP - REGISTERS_R11]
+	mov r11, [rsp + REGISTERS_RFLAGS - REGISTERS_R11]
+	mov rsp, [rsp + REGISTERS_RSP - REGISTERS_R11]
 	swapgs
 	o64 sysret
-.interrupt_return_rcx:
-	mov rcx, [rsp + 16]
-.interrupt_return:
+interrupt_return:
+	POP_CALL
+	pop r11
+	pop rcx
 	add rsp, 16
 	swapgs
 	iretq
@@ -133,33 +131,53 @@ idle:
 align 16
 vector_common:
 	test byte [rsp + 24], 3
-	jz .kernel_mode
+	jz trap_in_kernel
 	swapgs
-.from_user:
+vector_from_user:
 	PUSH_GENERAL
 	mov rdi, rsp
 	mov rsp, [gs:PERCPU_KERNEL_STACK]
+trap_generic: ; rdi = the thread
 	push RFLAGS_KERNEL ; the user's DF and AC (which would switch SMAP off) are not the kernel's
 	popfq
 	xor ebp, ebp
 	call kernel_enter_trap
 	jmp sched_resume_next
-.kernel_mode:
+trap_in_kernel:
 	cld
 	cmp qword [rsp], 32
-	jb .broken
+	jb trap_broken
 	cmp qword [gs:PERCPU_CURRENT], 0
-	jne .broken
+	jne trap_broken
 	mov rdi, [rsp]
 	mov rsp, [gs:PERCPU_KERNEL_STACK]
 	call kernel_enter_idle_interrupt
 	jmp sched_resume_next
-.broken:
+trap_broken:
 	PUSH_GENERAL
 	mov rdi, rsp
 	mov rsp, kernel_stacks + PANIC_STACK_END ; the stack in use may be a thread's registers
 	call kernel_trap_in_kernel
 	ud2
+
+; Page faults take a short way if they can.
+; stack: as vector_common
+align 16
+vector_page_fault:
+	test byte [rsp + 24], 3
+	jz trap_in_kernel
+	swapgs
+	PUSH_GENERAL
+	mov rdi, rsp
+	mov rsp, [gs:PERCPU_KERNEL_STACK]
+	push RFLAGS_KERNEL
+	popfq
+	mov rsi, cr2
+	call ipc_fast_fault
+	test rax, rax
+	jnz sched_resume_thread
+	mov rdi, [gs:PERCPU_CURRENT]
+	jmp trap_generic
 
 ; Vectors on a stack of their own: double fault, NMI, machine check, debug.
 ; From user mode the frame is moved into the current thread, then as vector_common.  From kernel
@@ -172,7 +190,7 @@ vector_own_stack:
 	swapgs
 	push rax
 	push rcx
-	mov rax, [gs:PERCPU_REGISTERS_END]
+	mov rax, [gs:PERCPU_TSS_RSP0]
 %assign word 0
 %rep 7
 	mov rcx, [rsp + 16 + word * 8]
@@ -183,14 +201,14 @@ vector_own_stack:
 	mov rax, [rsp + 8]
 	xchg rcx, [rsp]
 	pop rsp
-	jmp vector_common.from_user
+	jmp vector_from_user
 .kernel_mode:
 	cmp qword [rsp], VECTOR_NMI
 	je .ignore
 	cmp qword [rsp], VECTOR_DEBUG
 	je .ignore
 	cld
-	jmp vector_common.broken
+	jmp trap_broken
 .ignore:
 	add rsp, 16
 	iretq
@@ -206,6 +224,8 @@ vector_stub_ %+ vector:
 	push vector
   %if vector == 1 || vector == 2 || vector == 8 || vector == 18
 	jmp vector_own_stack
+  %elif vector == 14
+	jmp vector_page_fault
   %else
 	jmp vector_common
   %endif

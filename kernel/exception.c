@@ -9,6 +9,7 @@
  */
 #include "exception.h"
 #include "ipc.h"
+#include "list.h"
 #include "log.h"
 #include "object.h"
 #include "percpu.h"
@@ -26,6 +27,8 @@ void exception_park(struct thread *thread)
 	struct port *port = port_find(&ref);
 
 	thread->state = THREAD_PARKED;
+	thread->port = NULL;
+	list_init(&thread->link);
 	record_add(RECORD_EXCEPTION, LABEL_PARKED, frame_number(thread), pool->port_pfn,
 		   thread->registers.vector, thread->registers.rip);
 	if (port)
@@ -83,7 +86,6 @@ void exception_raise_page_fault(struct thread *thread)
 	struct thread *receiver;
 
 	thread->registers.vector = VECTOR_PAGE_FAULT;
-	thread->registers.error = thread->fault_error;
 	receiver = exception_route(thread);
 	if (receiver && receiver != thread)
 		sched_ready(receiver);

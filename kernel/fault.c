@@ -23,7 +23,7 @@ static uint32_t top_index(uint64_t address)
 /* The walk as user mode may know it: slots of the kernel look empty. */
 static void fault_walk(const struct thread *thread, struct walk *walk)
 {
-	table_walk(thread->space->top, thread->fault_address, (uint32_t)thread->fault_error, walk);
+	table_walk(thread->space->top, thread->fault_address, (uint32_t)thread->registers.error, walk);
 	if (table_top_slot_is_open(top_index(thread->fault_address)))
 		return;
 	for (uint32_t i = 0; i < walk->levels; i++)
@@ -35,7 +35,7 @@ bool fault_is_cured(const struct thread *thread)
 {
 	struct walk walk;
 
-	if (thread->fault_error & FAULT_RESERVED)
+	if (thread->registers.error & FAULT_RESERVED)
 		return false;
 	fault_walk(thread, &walk);
 	if (walk.refusing_level != 0)
@@ -47,8 +47,7 @@ bool fault_is_cured(const struct thread *thread)
 void fault_fill_message(const struct thread *thread, struct registers *to)
 {
 	struct walk walk;
-	uint64_t access = thread->fault_error & (FAULT_PRESENT | FAULT_WRITE | FAULT_USER |
-						 FAULT_RESERVED | FAULT_FETCH);
+	uint64_t access = thread->registers.error & FAULT_BITS;
 
 	fault_walk(thread, &walk);
 	access |= (uint64_t)walk.refusing_level << FAULT_LEVEL_SHIFT;
@@ -67,14 +66,12 @@ void fault_fill_message(const struct thread *thread, struct registers *to)
 
 struct thread *fault_raise(struct thread *thread, uint64_t address)
 {
-	struct port *port = port_find(&thread->fault_port);
+	struct port *port = port_find_quickly(&thread->fault_port);
 
 	thread->fault_address = address;
-	thread->fault_error = thread->registers.error;
-	thread->reason0 = thread->reason1 = 0;
 	/* Without the user bit the processor itself made the access, for an instruction of user
 	   mode that loads a selector or returns: no page of the thread's is missing. */
-	if (port && (thread->fault_error & FAULT_USER))
+	if (port && (thread->registers.error & FAULT_USER))
 		return ipc_send(thread, port, thread->fault_port.badge, WAIT_FAULT);
 	return exception_raise(thread);
 }

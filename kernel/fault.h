@@ -12,6 +12,9 @@
    is parked).  Returns who runs next, as call handlers do. */
 struct thread *fault_raise(struct thread *thread, uint64_t address);
 
+/* What a fault message tells of the error code. */
+#define FAULT_BITS (FAULT_PRESENT | FAULT_WRITE | FAULT_USER | FAULT_RESERVED | FAULT_FETCH)
+
 /* Do the tables allow the access by now (another thread's fault was cured)?  Then the thread can go on:
    the fault itself made the processor forget the old translation. */
 bool fault_is_cured(const struct thread *thread);

@@ -27,9 +27,8 @@ status_t handle_place(struct space *to, uint32_t target, const struct handle *so
 		return ST_BUSY;
 	if ((rights & ~source->rights) || (badge != source->badge && !(source->rights & RIGHT_MINT)))
 		return ST_NO_RIGHT;
-	to->handles[target] = (struct handle){
-		.pfn = source->pfn, .rights = rights, .id = source->id, .badge = badge
-	};
+	handle_put(to, target,
+		&(struct handle){ .pfn = source->pfn, .rights = rights, .id = source->id, .badge = badge });
 	return ST_OK;
 }
 
@@ -84,7 +83,7 @@ struct thread *call_handle(struct thread *thread)
 	if (!handle)
 		return call_finish(thread, ST_BAD_HANDLE);
 	if (registers->rdi == HANDLE_DROP) {
-		*handle = (struct handle){ 0 };
+		handle_put(thread->space, (uint32_t)registers->rsi, &(struct handle){ 0 });
 	} else {
 		registers->rdx = handle->rights;
 		registers->r10 = handle->badge;

@@ -27,6 +27,28 @@ static inline struct handle *handle_get(struct space *space, uint32_t slot)
 	return handle;
 }
 
+/* The same in few instructions, where it was done since the last death of a port. */
+static inline struct handle *handle_get_quickly(struct space *space, uint32_t slot)
+{
+	struct handle *handle;
+
+	if (__builtin_expect(slot < HANDLE_SLOTS && space->looked_at[slot] == handle_epoch, 1))
+		return &space->handles[slot];
+	handle = handle_get(space, slot);
+	if (handle)
+		space->looked_at[slot] = handle_epoch;
+	return handle;
+}
+
+/* Put something else, or nothing, into a slot. */
+static inline void handle_put(struct space *space, uint32_t slot, const struct handle *handle)
+{
+	if (space->handles[slot].pfn != 0)
+		handle_epoch++;
+	space->looked_at[slot] = 0;
+	space->handles[slot] = *handle;
+}
+
 /* BAD_HANDLE or NO_RIGHT unless the slot holds a live handle with these rights. */
 status_t handle_check(struct space *space, uint32_t slot, uint32_t rights) MUST_CHECK;
 

@@ -20,23 +20,9 @@
 #include "record.h"
 #include "sched.h"
 
-#define TOKEN_PFN_MASK ((1ull << FRAME_NUMBER_BITS) - 1)
-
-static uint64_t call_sequence;
-
 static pfn_t thread_pfn(const struct thread *thread)
 {
 	return frame_number(thread);
-}
-
-static void copy_words(struct registers *to, const struct registers *from)
-{
-	to->rdx = from->rdx;
-	to->r10 = from->r10;
-	to->r8 = from->r8;
-	to->r9 = from->r9;
-	to->r12 = from->r12;
-	to->r13 = from->r13;
 }
 
 /* Can what the tag announces be sent by `from` and taken by `to`? */
@@ -72,7 +58,7 @@ static void message_move(struct thread *to, const struct thread *from, uint64_t 
 	uint32_t bytes = TAG_BYTES(tag);
 	uint64_t arrived = TAG_LABEL(tag);
 
-	copy_words(&to->registers, &from->registers);
+	ipc_copy_words(&to->registers, &from->registers);
 	if (bytes && bytes <= PAGE_SIZE && from->message && to->message) {
 		payload_copy(to->message, from->message, bytes);
 		arrived = tag_make(TAG_LABEL(tag), bytes);
@@ -165,7 +151,7 @@ struct thread *ipc_send(struct thread *thread, struct port *port, uint64_t badge
 	thread->wait = (uint8_t)kind;
 	thread->port = port;
 	thread->badge = badge;
-	thread->token = (++call_sequence << FRAME_NUMBER_BITS) | thread_pfn(thread);
+	thread->token += TOKEN_NEXT;
 	if (list_is_empty(&port->receivers)) {
 		queue_insert(port, thread);
 		return NULL;
@@ -187,7 +173,8 @@ struct thread *ipc_send(struct thread *thread, struct port *port, uint64_t badge
 struct thread *call_ipc_call(struct thread *thread)
 {
 	struct registers *registers = &thread->registers;
-	struct handle *handle = handle_get(thread->space, (uint32_t)(registers->rdi & 0xffff));
+	struct handle *handle =
+		handle_get_quickly(thread->space, (uint32_t)(registers->rdi & 0xffff));
 	struct port *port;
 	struct thread *receiver = NULL;
 	status_t status;
@@ -205,21 +192,6 @@ struct thread *call_ipc_call(struct thread *thread)
 	counters.calls++;
 	thread->receive_slot = (uint16_t)((registers->rdi >> RR_SLOT_SHIFT) & 0xff);
 	return ipc_send(thread, port, handle->badge, WAIT_CALL);
-}
-
-/* The served thread a token names, if it waits at this port. */
-static struct thread *token_find(const struct port *port, uint64_t token)
-{
-	pfn_t pfn = (pfn_t)(token & TOKEN_PFN_MASK);
-	const struct frame *frame = frame_get(pfn);
-	struct thread *thread;
-
-	if (!frame || frame->type != FRAME_THREAD)
-		return NULL;
-	thread = thread_of(pfn);
-	if (thread->state != THREAD_SERVED || thread->token != token || thread->port != port)
-		return NULL;
-	return thread;
 }
 
 static void reply_finish(struct thread *target)
@@ -321,7 +293,7 @@ static status_t reply_to(struct thread *server, struct thread *target)
 /* Reply, batch first.  *woken = the thread that may run on, or NULL (refused into a wait). */
 static status_t reply(struct thread *server, struct port *port, struct thread **woken)
 {
-	struct thread *target = token_find(port, server->registers.rbx);
+	struct thread *target = ipc_token_find(port, server->registers.rbx);
 	struct batch_progress progress = { 0 };
 	status_t status;
 
@@ -332,7 +304,7 @@ static status_t reply(struct thread *server, struct port *port, struct thread **
 		if (status != ST_OK)
 			return reply_progress(server, &progress, status);
 		/* The batch may have destroyed or stopped the very thread it answers. */
-		target = token_find(port, server->registers.rbx);
+		target = ipc_token_find(port, server->registers.rbx);
 		if (!target)
 			return progress.results ? reply_progress(server, &progress, ST_RESULTS) :
 						  ST_OK;
@@ -373,17 +345,23 @@ static bool receive_now(struct thread *receiver, struct port *port)
 	return false;
 }
 
-/* The port of REPLY_RECEIVE's handle, or NULL with the status in rax. */
+/* The port of REPLY_RECEIVE's handle, or NULL with the status in rax.  Remembered for fast.asm. */
 static struct port *receive_port(struct thread *thread)
 {
 	const struct handle *handle =
-		handle_get(thread->space, (uint32_t)(thread->registers.rdi & 0xffff));
+		handle_get_quickly(thread->space, (uint32_t)(thread->registers.rdi & 0xffff));
 
 	thread->registers.rax = ST_OK;
-	if (handle && (handle->rights & RIGHT_RECEIVE))
-		return port_of(handle->pfn);
-	thread->registers.rax = handle ? ST_NO_RIGHT : ST_BAD_HANDLE;
-	return NULL;
+	if (!handle || !(handle->rights & RIGHT_RECEIVE)) {
+		thread->registers.rax = handle ? ST_NO_RIGHT : ST_BAD_HANDLE;
+		return NULL;
+	}
+	if (thread->registers.rdi >> 32 == (RR_REPLY | RR_RECEIVE) >> 32) {
+		thread->receive_port = port_of(handle->pfn);
+		thread->receive_request = thread->registers.rdi;
+		thread->receive_looked_at = handle_epoch;
+	}
+	return port_of(handle->pfn);
 }
 
 /* Take what is there, or wait for it.  True when the thread goes on. */
@@ -464,6 +442,8 @@ void ipc_detach(struct thread *thread)
 	case THREAD_READY:
 		if (this_cpu()->current != thread)
 			sched_remove(thread);
+		else
+			list_init(&thread->link);
 		break;
 	case THREAD_QUEUED:
 		queue_remove(thread->port, thread);

@@ -11,7 +11,52 @@
 #define KERNEL_IPC_H
 
 #include <faultline/status.h>
+#include "object.h"
 #include "thread.h"
+
+/*
+ * The short paths of ipc_fast.c: the message that takes no turn.  A receiver waits, nothing but words
+ * (or the cure of a fault) goes over, nobody more important is ready.  They return the thread to
+ * resume, already switched to; or NULL, and have changed nothing: the generic path decides.
+ */
+extern uint64_t ipc_generic_only; /* all bits set: the short paths are closed */
+struct thread *ipc_fast_call(struct thread *thread);
+struct thread *ipc_fast_fault(struct thread *thread, uint64_t address);
+struct thread *ipc_fast_reply_receive(struct thread *server);
+
+/* See ipc_fast.c; fast.asm uses it, too. */
+struct need {
+	uint64_t needed, telling;
+};
+extern const struct need ipc_needs[];
+
+/* The words of a message. */
+static inline void ipc_copy_words(struct registers *to, const struct registers *from)
+{
+	to->rdx = from->rdx;
+	to->r10 = from->r10;
+	to->r8 = from->r8;
+	to->r9 = from->r9;
+	to->r12 = from->r12;
+	to->r13 = from->r13;
+}
+
+/* A token: the thread's frame, and above it a number that no thread of this frame had before. */
+#define TOKEN_PFN_MASK ((1ull << FRAME_NUMBER_BITS) - 1)
+#define TOKEN_NEXT     (1ull << FRAME_NUMBER_BITS)
+
+/* The served thread that a token names, if it waits at this port. */
+static inline struct thread *ipc_token_find(const struct port *port, uint64_t token)
+{
+	pfn_t pfn = (pfn_t)(token & TOKEN_PFN_MASK);
+	struct thread *thread = thread_of(pfn);
+
+	if (pfn >= frame_count || frame_table[pfn].type != FRAME_THREAD)
+		return NULL;
+	if (thread->state != THREAD_SERVED || thread->token != token || thread->port != port)
+		return NULL;
+	return thread;
+}
 
 /* Set bits of the notification word, and wake a receiver for it. */
 void ipc_notify(struct port *port, uint64_t bits);

@@ -19,7 +19,10 @@
 #include "sched.h"
 #include "table.h"
 
+uint64_t handle_epoch = 1;
+
 static uint64_t object_id_last;
+static uint64_t token_last; /* no thread that ended had a greater one (but for its frame) */
 
 static uint64_t object_id_next(void)
 {
@@ -103,6 +106,7 @@ status_t thread_create(pfn_t pfn, struct space *space, uint32_t priority)
 	thread->space = space;
 	thread->state = THREAD_STOPPED;
 	thread->priority = thread->effective = (uint8_t)priority;
+	thread->token = (token_last & ~TOKEN_PFN_MASK) | pfn;
 	thread->registers.vector = VECTOR_BREAKPOINT;
 	thread->registers.cs = SELECTOR_USER_CODE;
 	thread->registers.ss = SELECTOR_USER_DATA;
@@ -120,6 +124,8 @@ void thread_destroy(struct thread *thread)
 	list_remove(&thread->space_link);
 	if (thread->message)
 		frame_release(thread->message);
+	if (thread->token > token_last)
+		token_last = thread->token;
 	object_free(frame_number(thread));
 }
 
@@ -142,6 +148,7 @@ status_t port_create(pfn_t pfn)
 status_t port_destroy(struct port *port)
 {
 	port->id = 0; /* all handles are stale from here on */
+	handle_epoch++;
 	if (!ipc_fail_waiters(port, OBJECT_WAITERS_MAX))
 		return ST_MORE;
 	object_free(frame_number(port));

@@ -24,6 +24,12 @@ static inline struct port *port_of(pfn_t pfn)
 	return (struct port *)frame_memory(pfn);
 }
 
+/*
+ * Goes up when a port ends, and when a handle is taken away or replaced.  What was found live when
+ * this had the same value is live still.
+ */
+extern uint64_t handle_epoch;
+
 /* The port a reference names, or NULL when it is gone (or there never was one). */
 static inline struct port *port_find(const struct object_ref *ref)
 {
@@ -31,6 +37,19 @@ static inline struct port *port_find(const struct object_ref *ref)
 	    port_of(ref->pfn)->id != ref->id)
 		return NULL;
 	return port_of(ref->pfn);
+}
+
+/* The same in few instructions, where it was done since the last death of a port. */
+static inline struct port *port_find_quickly(struct object_ref *ref)
+{
+	struct port *port;
+
+	if (__builtin_expect(ref->looked_at == handle_epoch, 1))
+		return port_of(ref->pfn);
+	port = port_find(ref);
+	if (port)
+		ref->looked_at = handle_epoch;
+	return port;
 }
 
 /*

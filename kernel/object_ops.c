@@ -220,7 +220,7 @@ static bool thread_is_still(const struct thread *thread)
 
 static status_t op_thread_get(struct batch *batch, const struct op *op)
 {
-	const struct thread *thread = thread_of(OP_PFN(op->head));
+	struct thread *thread = thread_of(OP_PFN(op->head));
 	const uint64_t *words = (const uint64_t *)&thread->registers;
 	status_t status = object_check(batch, OP_PFN(op->head), FRAME_THREAD);
 
@@ -230,6 +230,7 @@ static status_t op_thread_get(struct batch *batch, const struct op *op)
 		return ST_BUSY;
 	if (!batch_has_room(batch, REGISTER_WORDS))
 		return ST_MORE;
+	thread_complete_registers(thread);
 	for (uint32_t i = 0; i < REGISTER_WORDS; i++)
 		batch_result(batch, words[i]);
 	return ST_OK;
@@ -324,9 +325,8 @@ static status_t op_port_create(struct batch *batch, const struct op *op)
 		return ST_BUSY;
 	status = port_create(pfn);
 	if (status == ST_OK)
-		space->handles[slot] = (struct handle){
-			.pfn = pfn, .rights = RIGHT_ALL, .id = port_of(pfn)->id
-		};
+		handle_put(space, slot,
+			&(struct handle){ .pfn = pfn, .rights = RIGHT_ALL, .id = port_of(pfn)->id });
 	return status;
 }
 
@@ -344,7 +344,7 @@ static status_t op_handle_set(struct batch *batch, const struct op *op)
 	if (slot == 0 || slot >= HANDLE_SLOTS || (op->a >> 20))
 		return ST_BAD_ARGUMENT;
 	if (rights == 0) {
-		space->handles[slot] = (struct handle){ 0 };
+		handle_put(space, slot, &(struct handle){ 0 });
 		return ST_OK;
 	}
 	source = handle_get(batch->caller->space, (uint32_t)(op->a & 0xffff));
@@ -356,7 +356,7 @@ static status_t op_handle_set(struct batch *batch, const struct op *op)
 	copy = *source;
 	copy.rights = rights;
 	copy.badge = op->b;
-	space->handles[slot] = copy;
+	handle_put(space, slot, &copy);
 	return ST_OK;
 }
 

@@ -24,12 +24,11 @@ struct percpu {
 	struct percpu *self;
 	uint64_t kernel_stack;    /* top of the one kernel stack */
 	uint64_t user_stack;      /* scratch of the syscall entry */
-	uint64_t registers_end;   /* = &current->registers + 1, also in tss.rsp0 */
 	struct thread *current;   /* NULL: idle */
 	struct space *space;      /* whose CR3 is loaded; NULL: the kernel's own */
 	struct thread *fpu_owner; /* whose FPU state is in the registers, or NULL */
 	uint64_t kernel_cr3;
-	bool fpu_blocked;         /* CR0.TS is set: a thread without FPU runs */
+	uint32_t fpu_blocked;     /* SPACE_FPU_NONE: CR0.TS is set, a thread without FPU runs; or 0 */
 	struct tss tss __attribute__((aligned(16)));
 };
 
@@ -37,5 +36,12 @@ extern struct percpu percpu0;
 #define this_cpu() (&percpu0)
 
 extern struct info_counters counters;
+
+/* What fast.asm counts, beside `counters`. */
+struct fast_counters {
+	uint64_t calls, replies, faults;
+	uint64_t cleared, copied; /* frames; each with the operation after */
+};
+extern struct fast_counters fast_counters;
 
 #endif

@@ -18,7 +18,7 @@
 #include "timer.h"
 
 static struct link ready[PRIORITY_COUNT];
-static uint64_t ready_priorities;
+uint64_t sched_ready_priorities;
 static uint32_t tick;
 static uint64_t tick_end; /* 0: the alarm is not set for a slice (idle) */
 static uint64_t deadline; /* 0: none */
@@ -38,7 +38,7 @@ static void ready_insert(struct thread *thread, bool first)
 		list_prepend(queue, &thread->link);
 	else
 		list_append(queue, &thread->link);
-	ready_priorities |= 1ull << thread->effective;
+	sched_ready_priorities |= 1ull << thread->effective;
 }
 
 void sched_ready(struct thread *thread)
@@ -51,19 +51,19 @@ void sched_remove(struct thread *thread)
 {
 	list_remove(&thread->link);
 	if (list_is_empty(&ready[thread->effective]))
-		ready_priorities &= ~(1ull << thread->effective);
+		sched_ready_priorities &= ~(1ull << thread->effective);
 }
 
 static uint32_t highest_ready(void)
 {
-	return 63u - (uint32_t)__builtin_clzll(ready_priorities);
+	return 63u - (uint32_t)__builtin_clzll(sched_ready_priorities);
 }
 
 static struct thread *ready_take(void)
 {
 	struct thread *thread;
 
-	if (!ready_priorities)
+	if (!sched_ready_priorities)
 		return NULL;
 	thread = list_thread(ready[highest_ready()].next);
 	sched_remove(thread);
@@ -74,7 +74,7 @@ static struct thread *ready_take(void)
 /* Must this thread, about to run, give way to one that is ready? */
 static bool must_yield(const struct thread *thread)
 {
-	uint64_t rivals = ready_priorities >> thread->effective;
+	uint64_t rivals = sched_ready_priorities >> thread->effective;
 
 	if (__builtin_expect(rivals == 0, 1))
 		return false;
@@ -99,6 +99,7 @@ static void tick_start(void)
 /* A thread that goes back to its queue: at the front when its slice is not over. */
 static void requeue(struct thread *thread)
 {
+	thread->port = NULL;
 	ready_insert(thread, thread->slice == tick);
 }
 
@@ -136,9 +137,7 @@ static struct thread *choose(struct thread *preferred)
    `iretq` would fault in the kernel. */
 static bool cannot_return(const struct thread *thread)
 {
-	uint64_t rip = thread->registers.rip;
-
-	return __builtin_expect(rip >> 47 != 0, 0) && !address_is_canonical(rip);
+	return !sched_rip_is_plain(thread) && !address_is_canonical(thread->registers.rip);
 }
 
 struct thread *sched_next(struct thread *preferred)
@@ -146,8 +145,7 @@ struct thread *sched_next(struct thread *preferred)
 	struct thread *next = choose(preferred);
 
 	while (next && cannot_return(next)) {
-		next->registers.vector = VECTOR_PROTECTION;
-		next->registers.error = 0;
+		thread_set_exception(next, VECTOR_PROTECTION);
 		next = choose(exception_raise(next));
 	}
 	return next;
@@ -207,7 +205,7 @@ void sched_forget_space(struct space *space)
 bool sched_ok(void)
 {
 	for (uint32_t i = 0; i < PRIORITY_COUNT; i++) {
-		if (list_is_empty(&ready[i]) == ((ready_priorities >> i) & 1))
+		if (list_is_empty(&ready[i]) == ((sched_ready_priorities >> i) & 1))
 			return false;
 		for (struct link *l = ready[i].next; l != &ready[i]; l = l->next) {
 			const struct thread *thread = list_thread(l);

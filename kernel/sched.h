@@ -9,6 +9,7 @@
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H
 
+#include "ipc.h"
 #include "thread.h"
 
 #define SCHED_SLICE_NS 10000000ull
@@ -28,6 +29,18 @@ void sched_remove(struct thread *thread);
  * Returns the thread to resume, NULL for idle.
  */
 struct thread *sched_next(struct thread *preferred);
+
+/* For a direct switch without sched_next(): is nobody ready who is as important as this, and does
+   the thread stand where user code may stand?  (Who runs has a time slice already.) */
+extern uint64_t sched_ready_priorities;
+static inline bool sched_is_most_important(uint32_t effective)
+{
+	return ((sched_ready_priorities | ipc_generic_only) >> effective) == 0;
+}
+static inline bool sched_rip_is_plain(const struct thread *thread)
+{
+	return (thread->registers.rip >> 47) == 0;
+}
 
 /* The alarm: a new tick when the slice ended, the deadline of the time server. */
 void sched_alarm(void);

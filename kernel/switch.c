@@ -26,11 +26,10 @@
 #ifndef PCID_LAST /* a test build has fewer */
 #define PCID_LAST 4095u
 #endif
-#define CR3_NOFLUSH (1ull << 63)
 
 uint32_t flush_epoch = 1;
 static uint32_t pcid_next = 1;
-static uint64_t pcid_generation = 1;
+uint64_t pcid_generation = 1;
 
 void flush_everything(void)
 {
@@ -57,13 +56,18 @@ static uint64_t space_cr3(struct space *space)
 {
 	uint64_t cr3 = (uint64_t)space->top << PAGE_SHIFT;
 
-	if (!cpu_has(FEATURE_PCID))
-		return cr3;
+	if (!cpu_has(FEATURE_PCID)) {
+		space->cr3_generation = pcid_generation;
+		space->flush_pending = false;
+		return space->cr3 = cr3;
+	}
 	if (space->pcid_generation != pcid_generation)
 		pcid_assign(space);
 	cr3 |= space->pcid;
+	space->cr3 = cr3 | CR3_NOFLUSH;
+	space->cr3_generation = pcid_generation;
 	if (!space->flush_pending)
-		cr3 |= CR3_NOFLUSH;
+		return space->cr3;
 	space->flush_pending = false;
 	return cr3;
 }
@@ -93,6 +97,7 @@ void flush_space(struct space *space)
 		return;
 	counters.hinted_flushes++;
 	space->flush_pending = true;
+	space->cr3_generation = 0;
 	if (this_cpu()->space == space)
 		switch_space(space);
 }
@@ -105,47 +110,27 @@ void flush_hinted_all(void)
 	flush_everything();
 }
 
-/* Blocked: an FPU instruction is an exception, so a thread that promised to do without can neither
-   see nor spoil the registers that are in place. */
-static void fpu_block(bool block)
-{
-	struct percpu *cpu = this_cpu();
-
-	if (cpu->fpu_blocked == block)
-		return;
-	cpu->fpu_blocked = block;
-	if (block)
-		cpu_write_cr0(cpu_read_cr0() | CR0_TS);
-	else
-		cpu_clear_task_switched();
-}
-
 void switch_save_fpu(struct thread *thread)
 {
-	bool blocked = this_cpu()->fpu_blocked;
-
-	if (this_cpu()->fpu_owner != thread)
-		return;
-	fpu_block(false);
-	cpu_fpu_save(thread->fpu_area);
-	fpu_block(blocked);
-}
-
-static void switch_fpu(struct thread *next)
-{
 	struct percpu *cpu = this_cpu();
 
-	fpu_block(next->space->flags & SPACE_FPU_NONE);
-	if (cpu->fpu_blocked || cpu->fpu_owner == next)
+	if (cpu->fpu_owner != thread)
 		return;
+	if (cpu->fpu_blocked)
+		cpu_clear_task_switched();
+	cpu_fpu_save(thread->fpu_area);
+	if (cpu->fpu_blocked)
+		switch_fpu_block(cpu, cpu->fpu_blocked);
+}
+
+void switch_fpu_owner(struct percpu *cpu, struct thread *next)
+{
 	if (cpu->fpu_owner)
 		cpu_fpu_save(cpu->fpu_owner->fpu_area);
 	cpu_fpu_restore(next->fpu_area);
 	cpu->fpu_owner = next;
 }
 
-/* With FSGSBASE user code writes its bases itself, so they are read back; without it only the
-   THREAD call changes FS, and GS stays 0. */
 static void save_bases(struct thread *thread)
 {
 	if (!cpu_has(FEATURE_FSGSBASE))
@@ -180,15 +165,13 @@ void switch_thread(struct thread *next)
 {
 	struct percpu *cpu = this_cpu();
 
-	if (cpu->current)
+	if (next && cpu->current) {
+		switch_directly(cpu, cpu->current, next);
+	} else if (next) {
+		load_bases(next);
+		switch_rest(cpu, next);
+	} else if (cpu->current) {
 		save_bases(cpu->current);
-	cpu->current = next;
-	if (!next)
-		return;
-	counters.switches++;
-	load_bases(next);
-	switch_fpu(next);
-	if (cpu->space != next->space) /* the loaded one has no flush pending */
-		switch_space(next->space);
-	cpu->registers_end = cpu->tss.rsp0 = (uint64_t)(&next->registers + 1);
+		cpu->current = NULL;
+	}
 }

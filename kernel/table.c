@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "entry.h"
+#include "plain.h"
 
 /* TOP is the highest level; the frame types of the lower ones are consecutive. */
 const uint8_t table_level_of_type[FRAME_TYPES] = {
@@ -95,15 +96,6 @@ status_t entry_check_link(struct batch *batch, uint32_t level, uint64_t entry)
 	return target->type == FRAME_L1 + level - 2 ? ST_OK : ST_WRONG_TYPE;
 }
 
-/* D that an exchange removed from an entry whose target stays is kept by the frame. */
-static void put_same_target(uint64_t *entry, uint64_t value)
-{
-	uint64_t old = __atomic_exchange_n(entry, value, __ATOMIC_RELAXED);
-
-	if ((old & ~value & PTE_D) && !frame_is_uncounted(entry_target(value)))
-		entry_target(value)->flags |= FRAME_DIRTY;
-}
-
 /* Split must look before it copies a table with entries whose targets may not be counted again. */
 static inline void table_mark_special(const struct table *table, uint64_t value)
 {
@@ -156,55 +148,6 @@ static inline status_t table_put(struct batch *batch, const struct table *table,
 	return ST_OK;
 }
 
-/* May this value stand over a page, whatever is there: a page of DATA of the caller's own pool,
-   countable? */
-static inline bool is_plain_page(const struct batch *batch, uint64_t value)
-{
-	const struct frame *target;
-
-	if ((value & (~ENTRY_LEAF | PTE_P)) != PTE_P || pte_pfn(value) >= frame_count)
-		return false;
-	target = entry_target(value);
-	return target->type == FRAME_DATA && target->pool == batch->pool &&
-	       target->refs < frame_refs_limit &&
-	       (target->refs != 0 || target->epoch != flush_epoch);
-}
-
-/* Over a present entry: the same page, or one that others map as well (the copy of
-   copy-on-write), or ZERO. */
-static __attribute__((noinline)) bool put_plain_over(uint64_t *entry, uint64_t old, uint64_t value)
-{
-	struct frame *before = entry_target(old), *target = entry_target(value);
-
-	if (before == target) {
-		put_same_target(entry, value);
-		return true;
-	}
-	if (before->refs == 1)
-		return false;
-	target->refs++;
-	entry_drop_shared(__atomic_exchange_n(entry, value, __ATOMIC_RELAXED));
-	return true;
-}
-
-/*
- * The store that most faults end in, into a leaf table.  Wherever a rule asks for more than a
- * comparison this changes nothing and returns false: table_put() decides.
- */
-static inline __attribute__((always_inline)) bool put_plain(const struct batch *batch,
-	struct frame *table, uint64_t *entry, uint64_t old, uint64_t value)
-{
-	if (!is_plain_page(batch, value))
-		return false;
-	if (unlikely(old & PTE_P))
-		return put_plain_over(entry, old, value);
-	entry_target(value)->refs++;
-	if (old == 0)
-		table->live++;
-	*entry = value; /* absent so far: hardware does not touch it */
-	return true;
-}
-
 /* One entry, if it is as expected: any table, any entry. */
 static __attribute__((noinline)) status_t set_checked(struct batch *batch, const struct op *op)
 {
@@ -226,21 +169,9 @@ static __attribute__((noinline)) status_t set_checked(struct batch *batch, const
 /* One entry, if it is as expected. */
 status_t table_op_set(struct batch *batch, const struct op *op)
 {
-	pfn_t pfn = OP_PFN(op->head);
-	struct frame *table;
-	uint64_t *entry, old;
-
-	if (unlikely(pfn >= frame_count))
-		return ST_BAD_FRAME;
-	table = &frame_table[pfn];
-	entry = (uint64_t *)frame_memory(pfn) + OP_INDEX(op->head);
-	if (likely(table->type == FRAME_L1 && table->pool == batch->pool &&
-		    batch->work_left != 0)) {
-		old = *entry; /* not before: what is no table may be no memory */
-		if (likely(old == op->b) && put_plain(batch, table, entry, old, op->a)) {
-			batch->work_left--;
-			return ST_OK;
-		}
+	if (likely(batch->work_left != 0) && plain_set(batch->pool, op)) {
+		batch->work_left--;
+		return ST_OK;
 	}
 	return set_checked(batch, op);
 }
@@ -267,7 +198,7 @@ static status_t fill_entries(struct batch *batch, const struct op *op, const str
 			continue;
 		value = pte_make(pfn, op->a);
 		if (likely(run->table.level == 1 &&
-			    put_plain(batch, run->table.frame, entry, old, value)))
+			    plain_put(batch->pool, run->table.frame, entry, old, value)))
 			continue;
 		status = table_put(batch, &run->table, entry, old, value);
 		if (unlikely(status != ST_OK))

@@ -20,6 +20,9 @@ uint32_t table_level(pfn_t pfn);
 /* A top-level entry that calls may change: user slots, vmalloc slots, the message slot. */
 bool table_top_slot_is_open(uint32_t index);
 
+/* No RAM has addresses this high: hardware or we would look elsewhere than the entry says. */
+#define ENTRY_BEYOND (PTE_FRAME & ~(((1ull << FRAME_NUMBER_BITS) - 1) << PAGE_SHIFT))
+
 struct walk {
 	uint64_t entry[5]; /* from the top down; 0 below one that is absent or not for user mode */
 	uint32_t levels;

@@ -11,8 +11,6 @@
 #include "table.h"
 #include <faultline/fault.h>
 
-/* No RAM has addresses this high: hardware or we would look elsewhere than the entry says. */
-#define ENTRY_BEYOND (PTE_FRAME & ~(((1ull << FRAME_NUMBER_BITS) - 1) << PAGE_SHIFT))
 #define HUGE_LEVEL   3u /* the highest level whose entries may be leaves */
 
 /* Does one entry of this level allow what is needed? */

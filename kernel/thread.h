@@ -7,7 +7,7 @@
  *
  * States of a thread and the queue its links are in:
  *   STOPPED    none                  PARKED     none (exception without a target)
- *   READY      its ready queue, or it is the current thread
+ *   READY      its ready queue, or it is the current thread, whose `link` and `port` say nothing
  *   QUEUED     the queue of the port it called (or faulted to)
  *   SERVED     the served (or cancels) list of that port: a receiver has its token
  *   RECEIVING  the receivers of a port
@@ -36,6 +36,7 @@ struct object_ref {
 	uint32_t bits;  /* notification bits, where that applies */
 	uint64_t id;
 	uint64_t badge;
+	uint64_t looked_at; /* handle_epoch when it was last found live; 0: never */
 };
 
 struct handle {
@@ -54,8 +55,11 @@ struct space {
 	uint32_t io_count;
 	uint32_t irq_mask;    /* granted interrupt lines */
 	uint64_t pcid_generation; /* from here to `threads`: the processor's affair (frame_sums) */
+	uint64_t cr3;         /* what loads it without a flush ... */
+	uint64_t cr3_generation; /* ... in this generation; 0: a flush is due */
 	uint32_t pcid;        /* address-space identifier; 0: none yet */
 	bool flush_pending;   /* load CR3 with a flush before it runs */
+	uint64_t looked_at[HANDLE_SLOTS]; /* handle_epoch when the handle was last found live */
 	struct link threads;  /* thread.space_link */
 	struct handle handles[HANDLE_SLOTS];
 };
@@ -95,15 +99,39 @@ struct thread {
 	struct port *port;          /* QUEUED, SERVED, RECEIVING: at this one */
 	uint64_t badge;             /* of the handle it called by */
 	uint64_t token;             /* of the call it waits in */
-	uint64_t fault_address, fault_error;
+	uint64_t fault_address;     /* while it waits in a fault; its error code is in registers */
 	uint64_t reason0, reason1;  /* of the pager's refusal */
 	struct object_ref fault_port, exception_port;
+	struct port *receive_port;  /* where it received last ... */
+	uint64_t receive_request;   /* ... by this rdi, a reply and a receive ... */
+	uint64_t receive_looked_at; /* ... when handle_epoch was this */
 	uint64_t upcall_entry, upcall_stack, upcall_argument;
 	pfn_t message;              /* MSG frame; 0: none */
 	uint32_t slice;             /* the tick in which its time slice began */
 	char name[16];
 	_Alignas(64) uint8_t fpu_area[]; /* XSAVE or FXSAVE form, fpu_bytes long */
 };
+
+/* Registers that are to be looked at.  Entry by `syscall` does not store what the instruction made
+   of rcx and r11, and no error code. */
+static inline void thread_complete_registers(struct thread *thread)
+{
+	struct registers *registers = &thread->registers;
+
+	if (registers->vector != VECTOR_SYSCALL)
+		return;
+	registers->error = 0;
+	registers->rcx = registers->rip;
+	registers->r11 = registers->rflags;
+}
+
+/* An exception takes the place of what the thread entered the kernel for. */
+static inline void thread_set_exception(struct thread *thread, uint64_t vector)
+{
+	thread_complete_registers(thread);
+	thread->registers.vector = vector;
+	thread->registers.error = 0;
+}
 
 _Static_assert(sizeof(struct space) <= 4096, "a space fits its frame");
 _Static_assert(sizeof(struct port) <= 4096, "a port fits its frame");

@@ -35,9 +35,12 @@ enum { LABEL_FAULT = 0x46000001, LABEL_EXCEPTION = 0x46000002, LABEL_PARKED = 0x
 #define FAULT_LEVEL(access) (((uint32_t)(access) >> FAULT_LEVEL_SHIFT) & 15u)
 #define FAULT_LEVELS(access) (((uint32_t)(access) >> FAULT_LEVELS_SHIFT) & 15u)
 
-/* In the order in which the kernel keeps them; the assembly's offsets are generated from this. */
+/* In the order in which the kernel keeps them; the assembly's offsets are generated from this.  The
+   words of a message come first, in their order, then what a call keeps or gives. */
 struct registers {
-	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rcx, rdx, rsi, rdi, rax;
+	uint64_t rdx, r10, r8, r9, r12, r13, r14, r15;
+	uint64_t rbx, rbp, rsi, rdi, rax;
+	uint64_t r11, rcx; /* behind a call: rflags and rip, as `syscall` leaves them */
 	uint64_t vector; /* why the kernel was entered; not settable */
 	uint64_t error;
 	uint64_t rip, cs, rflags, rsp, ss; /* cs and ss are not settable */

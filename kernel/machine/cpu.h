@@ -249,6 +249,18 @@ static inline uint64_t cpu_read_user_gs_base(void)
 	return value;
 }
 
+/* Both at once. */
+static inline uint64_t cpu_exchange_user_gs_base(uint64_t value)
+{
+	uint64_t old;
+
+	__asm__ volatile("swapgs; rdgsbase %0; wrgsbase %1; swapgs"
+			 : "=&r"(old)
+			 : "r"(value)
+			 : "memory");
+	return old;
+}
+
 static inline void cpu_write_user_gs_base(uint64_t value)
 {
 	__asm__ volatile("swapgs; wrgsbase %0; swapgs" : : "r"(value) : "memory");

@@ -20,6 +20,12 @@ static inline void *frame_memory(pfn_t pfn)
 	return (void *)(LAYOUT_DIRECT_MAP + ((uint64_t)pfn << PAGE_SHIFT));
 }
 
+/* Memory by its physical address. */
+static inline void *memory_at(uint64_t address)
+{
+	return (void *)(LAYOUT_DIRECT_MAP + address);
+}
+
 static inline pfn_t frame_number(const void *memory)
 {
 	return (pfn_t)(((uint64_t)memory - LAYOUT_DIRECT_MAP) >> PAGE_SHIFT);

@@ -19,10 +19,10 @@
 #define BREAKPOINT_SHORT 0xccu /* int3; the other form, int 3, has two bytes */
 
 _Static_assert(offsetof(struct upcall, registers) == 5 * 8, "as upcall_entry.asm has it");
-_Static_assert(offsetof(struct registers, r15) == 0 * 8, "upcall_entry pops r15 first");
-_Static_assert(offsetof(struct registers, rbp) == 4 * 8, "upcall_entry pops rbp fifth");
-_Static_assert(offsetof(struct registers, rax) == 14 * 8, "upcall_entry pops rax last");
-_Static_assert(offsetof(struct registers, rip) == 17 * 8, "two words lie between rax and rip");
+_Static_assert(offsetof(struct registers, rdx) == 0 * 8, "upcall_entry pops rdx first");
+_Static_assert(offsetof(struct registers, rbx) == 8 * 8, "upcall_entry pops rbx ninth");
+_Static_assert(offsetof(struct registers, rcx) == 14 * 8, "upcall_entry pops rcx last");
+_Static_assert(offsetof(struct registers, rip) == 17 * 8, "two words lie between rcx and rip");
 _Static_assert(offsetof(struct registers, rsp) == 20 * 8, "rip, cs, rflags, rsp follow each other");
 _Static_assert(offsetof(struct thread_control, resume) == 8, "as upcall_entry.asm has it");
 

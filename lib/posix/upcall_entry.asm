@@ -26,7 +26,7 @@ section .text
 ;          are still those of the exception
 ;   false  to the instruction that raised the exception, with all registers.  The pops follow the
 ;          order of struct registers:
-;            r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rcx rdx rsi rdi rax, vector error,
+;            rdx r10 r8 r9 r12 r13 r14 r15 rbx rbp rsi rdi rax r11 rcx, vector error,
 ;            rip cs rflags rsp ss
 global upcall_entry
 upcall_entry:
@@ -43,21 +43,21 @@ upcall_entry:
 
 .raise_again:
 	lea rsp, [rdi + UPCALL_REGISTERS]
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rcx
 	pop rdx
+	pop r10
+	pop r8
+	pop r9
+	pop r12
+	pop r13
+	pop r14
+	pop r15
+	pop rbx
+	pop rbp
 	pop rsi
 	pop rdi
 	pop rax
+	pop r11
+	pop rcx
 	add rsp, 16			; vector and error
 	pop qword [fs:THREAD_CONTROL_RESUME]
 	add rsp, 8			; cs

@@ -11,6 +11,7 @@
 #include "machine/ports.h"
 #include "machine/selectors.h"
 #include "percpu.h"
+#include "ipc.h"
 #include "pool.h"
 #include "sched.h"
 #include "shutdown.h"
@@ -300,8 +301,7 @@ static void check_processor(const struct thread *next)
 	bool blocked = next->space->flags & SPACE_FPU_NONE;
 
 	MACHINE_CHECK(percpu0.current == next && next->state == THREAD_READY);
-	MACHINE_CHECK(percpu0.registers_end == (uint64_t)(&next->registers + 1));
-	MACHINE_CHECK(percpu0.tss.rsp0 == percpu0.registers_end);
+	MACHINE_CHECK(percpu0.tss.rsp0 == (uint64_t)(&next->registers + 1));
 	MACHINE_CHECK(CR3_FRAME(processor.cr3) == next->space->top);
 	MACHINE_CHECK(frame_table[next->space->top].type == FRAME_TOP);
 	check_kernel_slots(next->space);
@@ -313,8 +313,8 @@ static void check_processor(const struct thread *next)
 	MACHINE_CHECK(!(next->registers.rflags & RFLAGS_NEVER));
 }
 
-/* entry.asm's way out: `sysret`, which destroys rcx and r11, or `iretq`, which faults in the
-   kernel at an address that is not canonical. */
+/* entry.asm's way out: `sysret`, which destroys rcx and r11, or `iretq`; both fault in the kernel at
+   an address that is not canonical. */
 static void machine_leave(struct thread *next)
 {
 	struct registers *user = &machine.user;
@@ -331,18 +331,17 @@ static void machine_leave(struct thread *next)
 	}
 	check_processor(next);
 	*user = next->registers;
-	if (user->vector == VECTOR_SYSCALL && user->rip >> 47 == 0) {
+	MACHINE_CHECK(address_is_canonical(user->rip));
+	if (user->vector == VECTOR_SYSCALL) {
 		user->rcx = user->rip;
 		user->r11 = user->rflags;
-	} else {
-		MACHINE_CHECK(address_is_canonical(user->rip));
 	}
 }
 
 /* The registers go where the processor or entry.asm pushes them. */
 static struct thread *machine_enter(uint64_t vector, uint64_t error)
 {
-	struct registers *saved = (struct registers *)percpu0.registers_end - 1;
+	struct registers *saved = (struct registers *)percpu0.tss.rsp0 - 1;
 
 	MACHINE_CHECK(!machine.idle);
 	machine.user.vector = vector;
@@ -362,9 +361,16 @@ pfn_t machine_running(void)
 /* See kernel_machine.h. */
 void machine_call(void)
 {
+	struct thread *thread, *next = NULL;
+
 	machine.user.rcx = machine.user.rip;
 	machine.user.r11 = machine.user.rflags;
-	machine_leave(kernel_enter_call(machine_enter(VECTOR_SYSCALL, 0)));
+	thread = machine_enter(VECTOR_SYSCALL, 0);
+	if (machine.user.rax == CALL_CALL)
+		next = ipc_fast_call(thread);
+	else if (machine.user.rax == CALL_REPLY_RECEIVE)
+		next = ipc_fast_reply_receive(thread);
+	machine_leave(next ? next : kernel_enter_call(thread));
 }
 
 /* See kernel_machine.h. */
@@ -389,8 +395,12 @@ void machine_exception(uint32_t vector, uint64_t error)
 /* See kernel_machine.h. */
 void machine_fault(uint64_t address, uint32_t error)
 {
+	struct thread *thread, *next;
+
 	processor.cr2 = address;
-	machine_exception(VECTOR_PAGE_FAULT, error);
+	thread = machine_enter(VECTOR_PAGE_FAULT, error);
+	next = ipc_fast_fault(thread, address);
+	machine_leave(next ? next : kernel_enter_trap(thread));
 }
 
 static void machine_vector(uint32_t vector)

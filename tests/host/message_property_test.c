@@ -318,8 +318,8 @@ static bool is_in_call(const struct model_thread *thread)
 
 static void compare_registers(pfn_t pfn)
 {
-	static const char *const names[] = { "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
-		"r9", "r8", "rcx", "rdx", "rsi", "rdi", "rax", "vector", "error", "rip", "cs",
+	static const char *const names[] = { "rdx", "r10", "r8", "r9", "r12", "r13", "r14", "r15",
+		"rbx", "rbp", "rsi", "rdi", "rax", "r11", "rcx", "vector", "error", "rip", "cs",
 		"rflags", "rsp", "ss" };
 	const uint64_t *kernel = (const uint64_t *)&thread_of(pfn)->registers;
 	const uint64_t *expected = (const uint64_t *)&model.thread[pfn].registers;

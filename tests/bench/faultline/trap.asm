@@ -35,21 +35,21 @@ trap_entry:
 	or eax, esi			; the kernel's status, the pager's
 	jnz .refused
 	lea rsp, [rbp + UPCALL_REGISTERS]
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rcx
 	pop rdx
+	pop r10
+	pop r8
+	pop r9
+	pop r12
+	pop r13
+	pop r14
+	pop r15
+	pop rbx
+	pop rbp
 	pop rsi
 	pop rdi
 	pop rax
+	pop r11
+	pop rcx
 	add rsp, 16			; vector and error
 	pop qword [fs:THREAD_CONTROL_RESUME]
 	add rsp, 8			; cs

@@ -496,7 +496,7 @@ FUNCTION upcall_handler
 	mov [rsi + 56], rax
 	mov rax, [rdi + 40 + 20 * 8]            ; registers.rsp
 	mov [rsi + 64], rax
-	mov rax, [rdi + 40 + 5 * 8]             ; registers.rbx
+	mov rax, [rdi + 40 + 8 * 8]             ; registers.rbx
 	mov [rsi + 72], rax
 	STOP
 

@@ -128,6 +128,14 @@ static inline uint64_t cpu_read_user_gs_base(void)
 	return processor.gs_base;
 }
 
+static inline uint64_t cpu_exchange_user_gs_base(uint64_t value)
+{
+	uint64_t old = cpu_read_user_gs_base();
+
+	processor.gs_base = value;
+	return old;
+}
+
 static inline void cpu_write_user_gs_base(uint64_t value)
 {
 	processor.gs_base = value;

@@ -25,6 +25,11 @@ static inline void *frame_memory(pfn_t pfn)
 	return (void *)((uintptr_t)sim_ram + (uintptr_t)pfn * PAGE_SIZE); /* as on the machine */
 }
 
+static inline void *memory_at(uint64_t address)
+{
+	return (void *)((uintptr_t)sim_ram + address);
+}
+
 static inline pfn_t frame_number(const void *memory)
 {
 	return (pfn_t)((size_t)((const uint8_t *)memory - sim_ram[0]) >> PAGE_SHIFT);

@@ -8,3 +8,4 @@ $(BUILD)/objects/kernel/lib/%.c.o: KERNEL_FLAGS += $(COUNTED)
 KERNEL_OBJECTS += $(call objects,kernel,tests/variants/gcov/dump.c)
 KERNEL_LINK_FLAGS := --wrap=log_drain
 KERNEL_LIBS := $(shell gcc -print-file-name=libgcov.a)
+KERNEL_FLAGS += -DENTRIES_IN_ASSEMBLY=0

@@ -234,11 +234,47 @@ struct thread *__real_kernel_enter_trap(struct thread *thread);
 struct thread *__wrap_kernel_enter_trap(struct thread *thread);
 struct thread *__wrap_kernel_enter_trap(struct thread *thread)
 {
+	struct thread *next = __real_kernel_enter_trap(thread); /* a page fault: ipc_fast_fault was first */
+
+	shadow_leave();
+	return next;
+}
+
+/* The short paths: NULL means that the generic one follows. */
+struct thread *__real_ipc_fast_call(struct thread *thread);
+struct thread *__wrap_ipc_fast_call(struct thread *thread);
+struct thread *__wrap_ipc_fast_call(struct thread *thread)
+{
+	struct thread *next = __real_ipc_fast_call(thread);
+
+	if (next)
+		shadow_leave();
+	return next;
+}
+
+struct thread *__real_ipc_fast_reply_receive(struct thread *server);
+struct thread *__wrap_ipc_fast_reply_receive(struct thread *server);
+struct thread *__wrap_ipc_fast_reply_receive(struct thread *server)
+{
+	struct thread *next = NULL;
+
+	if (TAG_OPS(server->registers.rsi) == 0) /* operations are watched one by one, in a batch */
+		next = __real_ipc_fast_reply_receive(server);
+	if (next)
+		shadow_leave();
+	return next;
+}
+
+struct thread *__real_ipc_fast_fault(struct thread *thread, uint64_t address);
+struct thread *__wrap_ipc_fast_fault(struct thread *thread, uint64_t address);
+struct thread *__wrap_ipc_fast_fault(struct thread *thread, uint64_t address)
+{
 	struct thread *next = thread;
 
-	if (thread->registers.vector != VECTOR_PAGE_FAULT || !shadow_fault(thread, cpu_read_cr2()))
-		next = __real_kernel_enter_trap(thread);
-	shadow_leave();
+	if (!shadow_fault(thread, address))
+		next = __real_ipc_fast_fault(thread, address);
+	if (next)
+		shadow_leave();
 	return next;
 }
 

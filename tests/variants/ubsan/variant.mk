@@ -5,3 +5,4 @@ KERNEL_FLAGS += $(UBSAN) -D'UNDEFINED(...)=panic(__VA_ARGS__)' -D'UNDEFINED_HEAD
 SERVER_FLAGS += $(UBSAN) -D'UNDEFINED(...)=server_panic(__VA_ARGS__)' -D'UNDEFINED_HEADER="server/print.h"'
 KERNEL_OBJECTS += $(call objects,kernel,tests/variants/ubsan/runtime.c)
 SERVER_LIBRARY += $(call objects,server,tests/variants/ubsan/runtime.c)
+KERNEL_FLAGS += -DENTRIES_IN_ASSEMBLY=0
