@@ -53,7 +53,7 @@ static void check_region(struct walk_check *walk, uint64_t address, uint64_t ent
 
 	if (violated(walk, !region, CHECK_NO_REGION, address))
 		return;
-	allowed = fault_leaf_bits(region) | (region->protection & MAP_WRITE ? PTE_W : 0);
+	allowed = region_leaf_bits(region) | (region->protection & MAP_WRITE ? PTE_W : 0);
 	violated(walk, (entry & (PTE_W | PTE_U) & ~allowed) != 0, CHECK_RIGHTS, address);
 	violated(walk, (allowed & PTE_NX) && !(entry & PTE_NX), CHECK_RIGHTS, address);
 	is_shared = region->protection & MAP_SHARED;

@@ -20,19 +20,13 @@
  */
 #include "fault.h"
 
+#include "fault_quick.h"
 #include "object.h"
 #include "stack.h"
 #include "stat.h"
 #include "window.h"
 
-/* What the cure at hand recorded. */
-static struct {
-	struct space *space;
-	uint64_t resident;
-	pfn_t filled;  /* the leaf table that a window goes into, 0: none ... */
-	uint32_t live; /* ... and the entries it had */
-	bool is_message;
-} cure;
+struct fault_cure cure;
 
 /* Any right at all lets the hardware read. */
 static bool region_allows(const struct region *region, uint32_t access)
@@ -44,16 +38,6 @@ static bool region_allows(const struct region *region, uint32_t access)
 	return region->protection & REGION_RIGHTS;
 }
 
-/* ---- the leaf ---- */
-
-/* Where the page stands, or is to stand. */
-struct leaf {
-	pfn_t table;
-	uint32_t index;
-	uint64_t entry; /* what is there now */
-	bool is_split;	/* the page has one sharer more than its frame's entry says */
-};
-
 static struct leaf leaf_of(const struct path *path)
 {
 	return (struct leaf){
@@ -62,72 +46,6 @@ static struct leaf leaf_of(const struct path *path)
 		.entry = path->entry[1],
 		.is_split = path->is_split,
 	};
-}
-
-static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
-{
-	return (struct op){ op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry };
-}
-
-static inline void add_resident(struct space *space, uint64_t pages)
-{
-	space->resident += pages;
-	cure.resident += pages;
-}
-
-/* The following write one or two operations and return how many. */
-
-static inline uint32_t put_cleared(
-	struct space *space, const struct leaf *leaf, const struct region *region, struct op *ops)
-{
-	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
-
-	ops[0] = (struct op){ op_head(OP_ZERO, 0, frame, 0, 1), 0, 0 };
-	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
-	pager_counters.faults_zero++;
-	space->counters.faults_zero++;
-	return 2;
-}
-
-static inline uint32_t put_copy(struct space *space, const struct leaf *leaf,
-	const struct region *region, pfn_t source, struct op *ops)
-{
-	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
-
-	ops[0] = (struct op){ op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0 };
-	ops[1] = set_leaf(leaf, pte_make(frame, fault_leaf_bits(region) | PTE_W));
-	pager_counters.faults_copy++;
-	space->counters.faults_copy++;
-	return 2;
-}
-
-static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
-{
-	const struct frame *frame = mmu_frame(pfn);
-
-	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 &&
-	       frame_kind(pfn) == KIND_ANONYMOUS;
-}
-
-/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in
-   its place. */
-static inline uint32_t write_present(
-	struct space *space, const struct leaf *leaf, const struct region *region, struct op *ops)
-{
-	pfn_t frame = pte_pfn(leaf->entry);
-
-	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
-		if (frame == mmu_zero_frame)
-			return put_cleared(space, leaf, region, ops);
-		if (!is_sole_owner(leaf, frame))
-			return put_copy(space, leaf, region, frame, ops);
-	}
-	pager_counters.faults_reuse++;
-	space->counters.faults_reuse++;
-	if ((leaf->entry & (PTE_W | PTE_U)) == (PTE_W | PTE_U))
-		return 0; /* W in an upper level was all that lacked */
-	ops[0] = set_leaf(leaf, (leaf->entry & ~PTE_NX) | fault_leaf_bits(region) | PTE_W);
-	return 1;
 }
 
 /* Put the operations behind those that are collected. */
@@ -154,9 +72,9 @@ static uint32_t resolve_zeroes(
 	leaf = leaf_of(path);
 	add_resident(space, 1);
 	if (write) {
-		mmu_count += put_cleared(space, &leaf, region, next_ops());
+		mmu_count += put_cleared(space, &leaf, region_leaf_bits(region), next_ops());
 	} else {
-		add_leaf(&leaf, pte_make(mmu_zero_frame, fault_leaf_bits(region)));
+		add_leaf(&leaf, pte_make(mmu_zero_frame, region_leaf_bits(region)));
 		pager_counters.faults_zero_read++;
 	}
 	return REASON_NONE;
@@ -165,7 +83,7 @@ static uint32_t resolve_zeroes(
 static uint32_t resolve_shared(struct space *space, uint32_t access, struct path *path,
 	const struct region *region, pfn_t frame)
 {
-	uint64_t bits = fault_leaf_bits(region) | PTE_SHARED;
+	uint64_t bits = region_leaf_bits(region) | PTE_SHARED;
 	struct leaf leaf;
 
 	if (region->protection & MAP_WRITE)
@@ -174,7 +92,6 @@ static uint32_t resolve_shared(struct space *space, uint32_t access, struct path
 	leaf = leaf_of(path);
 	add_resident(space, 1);
 	add_leaf(&leaf, pte_make(frame, bits));
-	pager_counters.faults_file++;
 	space->counters.faults_file++;
 	return REASON_NONE;
 }
@@ -185,23 +102,22 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 	struct window window;
 	struct leaf leaf;
 
-	pager_counters.faults_file++;
 	space->counters.faults_file++;
 	if (access & FAULT_WRITE) {
 		path_own(space, path, true);
 		leaf = leaf_of(path);
 		add_resident(space, 1);
-		mmu_count += put_copy(space, &leaf, region, frame, next_ops());
+		mmu_count += put_copy(space, &leaf, region_leaf_bits(region), frame, next_ops());
 	} else if (window_fill(&window, path, region, object)) {
 		cure.live = path->table[1] != 0 ? mmu_frame(path->table[1])->live : 0;
 		path_own(space, path, false);
 		cure.filled = path->table[1];
-		add_resident(space, window_add(&window, path, fault_leaf_bits(region)));
+		add_resident(space, window_add(&window, path, region_leaf_bits(region)));
 	} else {
 		path_own(space, path, false);
 		leaf = leaf_of(path);
 		add_resident(space, 1);
-		add_leaf(&leaf, pte_make(frame, fault_leaf_bits(region)));
+		add_leaf(&leaf, pte_make(frame, region_leaf_bits(region)));
 	}
 	return REASON_NONE;
 }
@@ -246,7 +162,7 @@ static uint32_t resolve_write(struct space *space, struct path *path, const stru
 
 	path_own(space, path, true);
 	leaf = leaf_of(path);
-	mmu_count += write_present(space, &leaf, region, next_ops());
+	mmu_count += write_present(space, &leaf, region_leaf_bits(region), next_ops());
 	return REASON_NONE;
 }
 
@@ -258,52 +174,14 @@ static uint32_t resolve_rights(struct space *space, struct path *path, const str
 
 	path_own(space, path, false);
 	leaf = leaf_of(path);
-	entry = (leaf.entry & ~PTE_NX) | fault_leaf_bits(region);
+	entry = (leaf.entry & ~PTE_NX) | region_leaf_bits(region);
 	if (entry != leaf.entry)
 		add_leaf(&leaf, entry);
-	pager_counters.faults_reuse++;
 	space->counters.faults_reuse++;
 	return REASON_NONE;
 }
 
 /* ---- the whole ---- */
-
-static inline void cure_begin(struct space *space)
-{
-	frame_pool_begin();
-	cure.space = space;
-	cure.resident = 0;
-	cure.filled = 0;
-	cure.is_message = false;
-}
-
-/* See the header. */
-uint32_t fault_resolve_short(struct space *space, uint64_t *words)
-{
-	const uint64_t own = PTE_P | PTE_W | PTE_U, *entries = &words[3];
-	const struct region *region = &space->last;
-	uint64_t address = words[0], upper = own;
-	struct leaf leaf;
-
-	if (address - region->start >= region->end - region->start ||
-		(words[1] & (FAULT_WRITE | FAULT_RESERVED)) != FAULT_WRITE ||
-		(region->protection & (MAP_WRITE | MAP_SHARED)) != MAP_WRITE)
-		return FAULT_NOT_SHORT;
-	for (uint32_t i = 0; i < LAYOUT_LEVELS - 1; i++)
-		upper &= entries[i];
-	leaf = (struct leaf){
-		.table = pte_pfn(entries[LAYOUT_LEVELS - 2]),
-		.index = level_index(address, 1),
-		.entry = entries[LAYOUT_LEVELS - 1],
-	};
-	if (upper != own || (leaf.entry == 0 && region->object != 0) || !frame_pool_has(1))
-		return FAULT_NOT_SHORT;
-	cure_begin(space);
-	if (leaf.entry != 0)
-		return write_present(space, &leaf, region, (struct op *)(void *)words);
-	add_resident(space, 1);
-	return put_cleared(space, &leaf, region, (struct op *)(void *)words);
-}
 
 /* See the header. */
 uint32_t fault_resolve(

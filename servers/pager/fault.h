@@ -16,15 +16,6 @@
 #define FAULT_WAITS UINT32_MAX
 
 /*
- * The cures that are wanted most, in few instructions: a write to private memory, in the region
- * of the fault before, below tables that all have W and so are the space's own.  `words` are
- * those of the message; the operations, at most two, take their place.  Returns their number, or
- * NOT_SHORT: ask fault_resolve().
- */
-#define FAULT_NOT_SHORT 3u
-uint32_t fault_resolve_short(struct space *space, uint64_t *words);
-
-/*
  * Find the cure of an access: REASON_NONE, and the operations are collected; or the reason why
  * there is none, or FAULT_WAITS.  `path` is that of the address; *region_start is that of the
  * region concerned, or 0.
@@ -41,17 +32,5 @@ uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path
 /* Make the page accessible as if the program had accessed it, and find its frame. */
 MUST_CHECK status_t fault_touch(
 	struct space *space, uint64_t address, uint32_t access, pfn_t *frame);
-
-/* Entry bits for a page of this region; W is for the caller to add. */
-static inline uint64_t fault_leaf_bits(const struct region *region)
-{
-	uint64_t bits = PTE_P;
-
-	if (region->protection & REGION_RIGHTS)
-		bits |= PTE_U;
-	if (!(region->protection & MAP_EXEC))
-		bits |= PTE_NX;
-	return bits;
-}
 
 #endif

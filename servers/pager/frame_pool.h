@@ -89,6 +89,12 @@ MUST_CHECK static inline bool frame_pool_has(uint64_t count)
 	return frame_pool.free >= count + frame_pool.reserve[frame_pool_class];
 }
 
+/* One for this class, while no test hook is set? */
+static inline bool frame_pool_has_one(enum frame_class class)
+{
+	return frame_pool.free > frame_pool.reserve[class] && frame_pool.fail_at == 0;
+}
+
 /* Frames taken by the undertaking at work. */
 #define FRAMES_TAKEN_MAX 64u
 struct frames_taken {

@@ -1,7 +1,8 @@
 /*
  * The pager: a server that answers page faults.
  *
- *   receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next
+ *   receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next.
+ *                        Those of fault_quick.h never leave serve_quickly()
  *           -> request:  request.c; the reply carries the answer
  *           -> nothing:  a slice of a job, then look again
  *
@@ -10,6 +11,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "fault_quick.h"
 #include "heap_kernel.h"
 #include "job.h"
 #include "request.h"
@@ -24,24 +26,51 @@
 
 #define HERE (SLOT_SELF | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT)
 
-/* Reply if there is something to reply, and receive if asked to; what is to be done next. */
-static enum reply_kind exchange(struct message *message, enum reply_kind kind, uint64_t flags)
+/* What is to be done after a reply of this kind and a receive, or one of the two.  A reply that was
+   refused is in *message as it was sent. */
+static enum reply_kind handle_outcome(
+	struct message *message, status_t status, enum reply_kind kind)
 {
-	uint64_t sent = message->tag, token = message->token;
-	status_t status;
-
 	mmu_count = 0;
-	status = ipc_reply_receive(HERE | flags | (kind != REPLY_NONE ? RR_REPLY : 0), message);
-	if (__builtin_expect(status == ST_OK, 1))
-		return flags & RR_RECEIVE ? serve_message(message) : REPLY_NONE;
+	if (status == ST_OK)
+		return serve_message(message);
 	if (status == ST_EMPTY) {
 		job_run_slice();
 		return REPLY_NONE;
 	}
 	if (kind == REPLY_NONE)
 		server_panic("cannot receive: %s", status_text(status));
-	message->token = token;
-	return serve_refused(message, status, kind, sent);
+	return serve_refused(message, status, kind, message->tag);
+}
+
+/* Reply if there is something to reply, and receive if asked to; what is to be done next. */
+static enum reply_kind exchange(struct message *message, enum reply_kind kind, uint64_t flags)
+{
+	status_t status = ipc_reply_receive(
+		HERE | flags | (kind != REPLY_NONE ? RR_REPLY : 0), message);
+
+	if (status == ST_OK && !(flags & RR_RECEIVE))
+		return REPLY_NONE;
+	return handle_outcome(message, status, kind);
+}
+
+/* Replies, and receives faults that are cured at once, until something else comes, which is left in
+   *message: its status, and in *kind what the reply was that it came with. */
+static status_t serve_quickly(struct message *message, enum reply_kind *kind)
+{
+	struct message quick = *message; /* its words stay in registers */
+	uint64_t request = HERE | RR_RECEIVE | (*kind != REPLY_NONE ? RR_REPLY : 0);
+	status_t status;
+
+	for (;;) {
+		status = ipc_reply_receive(request, &quick);
+		if (__builtin_expect(status != ST_OK || !fault_quick(&quick), 0))
+			break;
+		*kind = REPLY_CURE;
+		request = HERE | RR_RECEIVE | RR_REPLY;
+	}
+	*message = quick;
+	return status;
 }
 
 static _Noreturn void serve(void)
@@ -51,15 +80,19 @@ static _Noreturn void serve(void)
 	uint32_t messages = 0;
 
 	for (;;) {
-		uint64_t flags = RR_RECEIVE;
+		if (!job_pending()) {
+			status_t status = serve_quickly(&message, &kind);
 
-		if (__builtin_expect(job_pending(), 0))
-			flags = ++messages % MESSAGES_PER_SLICE != 0 ? RR_RECEIVE | RR_NONBLOCK : 0;
-		if (__builtin_expect(flags != 0, 1) || kind != REPLY_NONE)
-			kind = exchange(&message, kind, flags);
-		/* Messages keep coming: let the work go on before the next one. */
-		if (__builtin_expect(flags == 0, 0) && kind == REPLY_NONE)
-			job_run_slice();
+			kind = handle_outcome(&message, status, kind);
+		} else if (++messages % MESSAGES_PER_SLICE != 0) {
+			kind = exchange(&message, kind, RR_RECEIVE | RR_NONBLOCK);
+		} else {
+			/* Messages keep coming: let the work go on before the next one. */
+			if (kind != REPLY_NONE)
+				kind = exchange(&message, kind, 0);
+			if (kind == REPLY_NONE)
+				job_run_slice();
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ static status_t fill_run(
 		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
 		pager_counters.frames_zeroed++;
 	}
-	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), fault_leaf_bits(region) | PTE_W,
+	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), region_leaf_bits(region) | PTE_W,
 		0);
 	for (uint32_t i = 0; i < count; i += 6)
 		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,

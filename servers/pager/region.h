@@ -34,6 +34,7 @@
 #define PAGER_REGION_H
 
 #include "slab.h"
+#include <faultline/frame.h>
 #include <faultline/layout.h>
 #include <faultline/protocol/pager.h>
 #include <faultline/status.h>
@@ -65,6 +66,18 @@ struct region {
 	uint32_t kind;       /* enum region_kind */
 	uint32_t tag;        /* the owner's; equal tags merge only */
 };
+
+/* Entry bits for a page of this region; W is for the caller to add. */
+static inline uint64_t region_leaf_bits(const struct region *region)
+{
+	uint64_t bits = PTE_P;
+
+	if (region->protection & REGION_RIGHTS)
+		bits |= PTE_U;
+	if (!(region->protection & MAP_EXEC))
+		bits |= PTE_NX;
+	return bits;
+}
 
 /* Sums over regions.  Private: no MAP_SHARED.  Committed: private and writable. */
 struct region_totals {

@@ -8,7 +8,7 @@
 #include "serve.h"
 
 #include "account.h"
-#include "fault.h"
+#include "fault_quick.h"
 #include "request.h"
 #include "stat.h"
 
@@ -25,21 +25,15 @@ static enum reply_kind reply_plain(
 	return REPLY_PLAIN;
 }
 
-/* The reply carries `count` operations, up to two of them in the words. */
-static inline enum reply_kind reply_with_ops(struct message *message, uint64_t count)
-{
-	message->tag = tag_make(FAULT_RESUME, 0) | count << TAG_OPS_SHIFT;
-	return count != 0 ? REPLY_CURE : REPLY_PLAIN;
-}
-
-/* The reply carries the operations collected. */
+/* The reply carries the operations collected, up to two of them in the words. */
 static enum reply_kind reply_with_cure(struct message *message)
 {
-	enum reply_kind kind = reply_with_ops(message, mmu_count);
-
+	message->tag = tag_make(FAULT_RESUME, 0) | (uint64_t)mmu_count << TAG_OPS_SHIFT;
+	if (mmu_count == 0)
+		return REPLY_PLAIN;
 	if (mmu_count > OPS_IN_REGISTERS) {
 		message->tag |= TAG_OPS_IN_PAGE;
-		return kind;
+		return REPLY_CURE;
 	}
 	message->w[0] = mmu_ops[0].head;
 	message->w[1] = mmu_ops[0].a;
@@ -47,13 +41,12 @@ static enum reply_kind reply_with_cure(struct message *message)
 	message->w[3] = mmu_ops[1].head;
 	message->w[4] = mmu_ops[1].a;
 	message->w[5] = mmu_ops[1].b;
-	return kind;
+	return REPLY_CURE;
 }
 
 static enum reply_kind refuse_fault(
 	struct space *space, struct message *message, uint32_t reason, uint64_t region_start)
 {
-	pager_counters.faults_refused++;
 	space->counters.faults_refused++;
 	return reply_plain(message, FAULT_REFUSE, reason, region_start);
 }
@@ -66,14 +59,15 @@ static enum reply_kind postpone_fault(struct space *space, uint64_t token)
 	return REPLY_NONE;
 }
 
-/* What the short path leaves. */
-static __attribute__((noinline)) enum reply_kind handle_long_fault(
-	struct space *space, struct message *message)
+/* What fault_quick() leaves. */
+static enum reply_kind cure_fault(struct space *space, struct message *message)
 {
 	uint32_t access = (uint32_t)message->w[1], reason;
 	uint64_t region_start = 0;
 	struct path path;
 
+	space->counters.faults++;
+	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
 	path_from_entries(&path, space, message->w[0], &message->w[3]);
 	if (access & FAULT_RESERVED)
 		reason = REASON_MALFORMED;
@@ -89,22 +83,15 @@ static __attribute__((noinline)) enum reply_kind handle_long_fault(
 	return REPLY_NONE;
 }
 
-static inline enum reply_kind handle_fault(struct message *message)
+static enum reply_kind handle_fault(struct message *message)
 {
 	struct space *space = space_find(message->badge);
-	uint32_t count;
 
-	if (__builtin_expect(!space, 0))
+	if (!space)
 		return reply_plain(message, FAULT_REFUSE, REASON_NO_REGION, 0);
-	if (__builtin_expect(space->job.kind != JOB_NONE || space->state != SPACE_LIVE, 0))
+	if (space->job.kind != JOB_NONE || space->state != SPACE_LIVE)
 		return postpone_fault(space, message->token);
-	pager_counters.faults++;
-	space->counters.faults++;
-	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
-	count = fault_resolve_short(space, message->w);
-	if (__builtin_expect(count == FAULT_NOT_SHORT, 0))
-		return handle_long_fault(space, message);
-	return reply_with_ops(message, count);
+	return cure_fault(space, message);
 }
 
 /* ---- requests ---- */
@@ -141,13 +128,13 @@ enum reply_kind serve_message(struct message *message)
 {
 	uint64_t kind = message->tag & TAG_KERNEL_BITS;
 
-	pager_counters.messages++;
-	if (__builtin_expect(kind == TAG_KERNEL, 1)) {
-		if (__builtin_expect(TAG_LABEL(message->tag) == LABEL_FAULT, 1))
-			return handle_fault(message);
-		return reply_plain(
-			message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
-	}
+	if (fault_quick(message))
+		return REPLY_CURE;
+	if (kind == TAG_KERNEL && TAG_LABEL(message->tag) == LABEL_FAULT)
+		return handle_fault(message);
+	pager_counters.messages++; /* faults are counted apart */
+	if (kind == TAG_KERNEL)
+		return reply_plain(message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
 	if (kind & TAG_NOTIFICATION)
 		return REPLY_NONE;
 	if (kind & TAG_CANCEL)

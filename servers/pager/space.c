@@ -8,6 +8,7 @@
 #include "account.h"
 #include "heap.h"
 #include "start.h"
+#include "stat.h"
 #include "tables.h"
 
 #include <faultline/slots.h>
@@ -27,6 +28,32 @@ status_t space_start(void)
 		space_templates[slot] = (struct space_template){ 0 };
 	return slab_init(
 		&space_slab, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
+}
+
+/* The error codes whose faults fault_quick() cures: first touches of anonymous memory, and writes of
+   pages that are there. */
+static uint32_t quick_codes(const struct region *region)
+{
+	const uint32_t touch = FAULT_USER, write = FAULT_USER | FAULT_WRITE;
+	uint32_t codes = 0;
+
+	if (region->protection & MAP_SHARED)
+		return 0;
+	if (region->object == 0 && region->protection & REGION_RIGHTS)
+		codes |= 1u << touch;
+	if (region->object == 0 && region->protection & MAP_WRITE)
+		codes |= 1u << write;
+	if (region->protection & MAP_WRITE)
+		codes |= 1u << (write | FAULT_PRESENT);
+	return codes;
+}
+
+/* See the header. */
+void space_remember(struct space *space, const struct region *region)
+{
+	space->last = *region;
+	space->last_bits = region_leaf_bits(region);
+	space->last_quick = quick_codes(region);
 }
 
 /* See the header. */
@@ -91,6 +118,7 @@ struct space *space_take(uint32_t class, uint64_t badge)
 void space_give(struct space *space)
 {
 	list_remove(space);
+	stat_add(&pager_counters, &space->counters);
 	space->id = 0;
 	space->state = SPACE_FREE;
 	slab_give(&space_slab, space);

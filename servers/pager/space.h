@@ -19,6 +19,7 @@
 #include "mmu.h"
 #include "region.h"
 #include <faultline/call.h>
+#include <faultline/fault.h>
 #include <faultline/protocol/pager.h>
 
 #define SPACE_INDEX_BITS  13
@@ -30,6 +31,7 @@
 enum space_state { SPACE_FREE, SPACE_LIVE, SPACE_VICTIM, SPACE_DYING };
 
 struct space {
+	_Alignas(512) /* a power of two: to be found by a shift */
 	void *free_link;     /* of the slab, while the space is free */
 	uint32_t id;	     /* 0: free or dying */
 	uint32_t generation; /* outlives the space: of the next one in this place */
@@ -45,6 +47,8 @@ struct space {
 
 	struct region_node *regions;
 	struct region last;	     /* a copy of the region found last; end 0: none */
+	uint64_t last_bits;	     /* of it: region_leaf_bits() ... */
+	uint32_t last_quick;	     /* ... and a bit for each error code that fault_quick() cures */
 	uint64_t brk_start, brk_now; /* 0: no heap */
 
 	/* The account, in pages (account.h) */
@@ -77,6 +81,18 @@ static inline struct space *space_find(uint64_t id)
 	return space->id == id ? space : 0;
 }
 
+/* The space that a fault names: its badge was made of an id of the table. */
+static inline struct space *space_of_fault(uint64_t badge)
+{
+	struct space *space =
+		(struct space *)(void *)space_slab.base + (badge & (SPACES_MAX - 1));
+
+	return __builtin_expect(space->id == badge, 1) ? space : 0;
+}
+
+/* Remember a region as the one found last. */
+void space_remember(struct space *space, const struct region *region);
+
 /* The region that holds the address, or NULL.  Good until the next change of any map. */
 static inline const struct region *space_region(struct space *space, uint64_t address)
 {
@@ -86,7 +102,7 @@ static inline const struct region *space_region(struct space *space, uint64_t ad
 		return &space->last;
 	region = region_map_lookup(space->regions, address);
 	if (region)
-		space->last = *region;
+		space_remember(space, region);
 	return region;
 }
 

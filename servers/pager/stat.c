@@ -9,11 +9,25 @@
 #include "object.h"
 
 /* See the header. */
+void stat_add(struct pager_stat *sum, const struct pager_space_stat *space)
+{
+	sum->faults += space->faults;
+	sum->faults_zero += space->faults_zero;
+	sum->faults_copy += space->faults_copy;
+	sum->faults_reuse += space->faults_reuse;
+	sum->faults_file += space->faults_file;
+	sum->faults_refused += space->faults_refused;
+}
+
+/* See the header. */
 void stat_fill(struct pager_stat *answer)
 {
 	*answer = pager_counters;
-	answer->frames_copied = pager_counters.faults_copy;
-	answer->frames_zeroed += pager_counters.faults_zero;
+	for (const struct space *space = space_first; space; space = space->next)
+		stat_add(answer, &space->counters);
+	answer->messages += answer->faults;
+	answer->frames_copied = answer->faults_copy;
+	answer->frames_zeroed += answer->faults_zero;
 	answer->frames_total = frame_pool.total;
 	answer->frames_free = frame_pool.free;
 	answer->frames_reserve = frame_pool.reserve[FRAMES_PROGRAM];

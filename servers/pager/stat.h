@@ -8,8 +8,12 @@
 
 #include <faultline/protocol/pager.h>
 
-/* Those that are counted where things happen; the others are filled in when asked for. */
+/* Those that are counted where things happen; the others are filled in when asked for.  Faults are
+   counted by each space: here are those of the spaces that are gone. */
 extern struct pager_stat pager_counters;
+
+/* Add a space's faults. */
+void stat_add(struct pager_stat *sum, const struct pager_space_stat *space);
 
 /* Complete it. */
 void stat_fill(struct pager_stat *answer);

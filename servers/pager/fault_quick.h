@@ -1,0 +1,220 @@
+/*
+ * The faults that come most often, cured in few instructions.
+ *
+ * All of these are in private memory, in the region of the space's fault before, below tables that
+ * all have W and so are the space's own: the first touch of an anonymous page, the write of a page
+ * that is there but lacks W.  The answer is one operation, or two, in the words of the message.
+ * For everything else fault_quick() changes nothing and fault_resolve() decides.
+ *
+ * The steps at the leaf are those of fault.c, too.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef PAGER_FAULT_QUICK_H
+#define PAGER_FAULT_QUICK_H
+
+#include "fault.h"
+#include "stat.h"
+#include <call.h>
+
+/* What the cure at hand recorded. */
+struct fault_cure {
+	struct space *space;
+	uint64_t resident;
+	pfn_t filled;  /* the leaf table that a window goes into, 0: none ... */
+	uint16_t live; /* ... and the entries it had */
+	uint16_t is_message;
+};
+extern struct fault_cure cure;
+
+static inline void cure_begin(struct space *space)
+{
+	frame_pool_begin();
+	cure.space = space;
+	cure.resident = 0;
+	cure.filled = 0;
+	cure.live = 0;
+	cure.is_message = 0;
+}
+
+static inline void add_resident(struct space *space, uint64_t pages)
+{
+	space->resident += pages;
+	cure.resident += pages;
+}
+
+/* Where the page stands, or is to stand. */
+struct leaf {
+	pfn_t table;
+	uint32_t index;
+	uint64_t entry; /* what is there now */
+	bool is_split;	/* the page has one sharer more than its frame's entry says */
+};
+
+static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
+{
+	return (struct op){ op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry };
+}
+
+/* The following write one or two operations and return how many; `bits` are region_leaf_bits(). */
+
+static inline uint32_t put_cleared(
+	struct space *space, const struct leaf *leaf, uint64_t bits, struct op *ops)
+{
+	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
+
+	ops[0] = (struct op){ op_head(OP_ZERO, 0, frame, 0, 1), 0, 0 };
+	ops[1] = set_leaf(leaf, pte_make(frame, bits | PTE_W));
+	space->counters.faults_zero++;
+	return 2;
+}
+
+static inline uint32_t put_copy(struct space *space, const struct leaf *leaf, uint64_t bits,
+	pfn_t source, struct op *ops)
+{
+	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
+
+	ops[0] = (struct op){ op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0 };
+	ops[1] = set_leaf(leaf, pte_make(frame, bits | PTE_W));
+	space->counters.faults_copy++;
+	return 2;
+}
+
+static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
+{
+	const struct frame *frame = mmu_frame(pfn);
+
+	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 &&
+	       frame_kind(pfn) == KIND_ANONYMOUS;
+}
+
+/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in
+   its place. */
+static inline uint32_t write_present(
+	struct space *space, const struct leaf *leaf, uint64_t bits, struct op *ops)
+{
+	pfn_t frame = pte_pfn(leaf->entry);
+
+	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
+		if (frame == mmu_zero_frame)
+			return put_cleared(space, leaf, bits, ops);
+		if (!is_sole_owner(leaf, frame))
+			return put_copy(space, leaf, bits, frame, ops);
+	}
+	space->counters.faults_reuse++;
+	if ((leaf->entry & (PTE_W | PTE_U)) == (PTE_W | PTE_U))
+		return 0; /* W in an upper level was all that lacked */
+	ops[0] = set_leaf(leaf, (leaf->entry & ~PTE_NX) | bits | PTE_W);
+	return 1;
+}
+
+_Static_assert((int)CLASS_PROGRAM == (int)FRAMES_PROGRAM && (int)CLASS_SERVER == (int)FRAMES_SERVER,
+	"the class of a space is that of its frames");
+
+/* The space at rest, its region for this kind of access, and the tables its own? */
+static inline bool is_quick(const struct space *space, const struct message *message)
+{
+	const uint64_t own = PTE_P | PTE_W | PTE_U;
+	const struct region *region = &space->last;
+
+	return message->w[0] - region->start < region->end - region->start &&
+	       space->last_quick >> (message->w[1] & 31) & 1 &&
+	       (message->w[3] & message->w[4] & message->w[5] & own) == own &&
+	       space->job.kind == JOB_NONE && space->state == SPACE_LIVE;
+}
+
+static inline void reply_with_one(struct message *message, const struct op *op)
+{
+	message->tag = 1ull << TAG_OPS_SHIFT;
+	message->w[0] = op->head;
+	message->w[1] = op->a;
+	message->w[2] = op->b;
+}
+
+static inline void reply_with_two(struct message *message, const struct op *ops)
+{
+	reply_with_one(message, &ops[0]);
+	message->tag = 2ull << TAG_OPS_SHIFT;
+	message->w[3] = ops[1].head;
+	message->w[4] = ops[1].a;
+	message->w[5] = ops[1].b;
+}
+
+/* A write of a page that is there and lacks W.  (In a private region no leaf is SHARED.) */
+static inline bool quick_present(
+	struct space *space, struct message *message, const struct leaf *leaf)
+{
+	pfn_t frame = pte_pfn(leaf->entry);
+	uint64_t bits = space->last_bits;
+	struct op ops[2];
+
+	if (__builtin_expect(leaf->entry & PTE_W, 0))
+		return false;
+	if (is_sole_owner(leaf, frame)) {
+		cure_begin(space);
+		ops[0] = set_leaf(leaf, (leaf->entry & ~PTE_NX) | bits | PTE_W);
+		space->counters.faults_reuse++;
+		reply_with_one(message, ops);
+		return true;
+	}
+	if (!frame_pool_has_one((enum frame_class)space->class))
+		return false;
+	cure_begin(space);
+	if (frame == mmu_zero_frame)
+		put_cleared(space, leaf, bits, ops);
+	else
+		put_copy(space, leaf, bits, frame, ops);
+	reply_with_two(message, ops);
+	return true;
+}
+
+/* The first touch of a page. */
+static inline bool quick_absent(
+	struct space *space, struct message *message, const struct leaf *leaf)
+{
+	struct op ops[2];
+
+	if (leaf->entry != 0)
+		return false;
+	if (message->w[1] & FAULT_WRITE) {
+		if (!frame_pool_has_one((enum frame_class)space->class))
+			return false;
+		cure_begin(space);
+		add_resident(space, 1);
+		put_cleared(space, leaf, space->last_bits, ops);
+		reply_with_two(message, ops);
+	} else {
+		cure_begin(space);
+		add_resident(space, 1);
+		ops[0] = set_leaf(leaf, pte_make(mmu_zero_frame, space->last_bits));
+		pager_counters.faults_zero_read++;
+		reply_with_one(message, ops);
+	}
+	return true;
+}
+
+/* Turn a message into its reply, if it is a quick fault.  False: it has not changed. */
+static inline __attribute__((always_inline)) bool fault_quick(struct message *message)
+{
+	struct space *space;
+	struct leaf leaf;
+
+	if (__builtin_expect(message->tag != (LABEL_FAULT | TAG_KERNEL), 0))
+		return false;
+	space = space_of_fault(message->badge);
+	if (__builtin_expect(!space || !is_quick(space, message), 0))
+		return false;
+	leaf = (struct leaf){
+		.table = pte_pfn(message->w[5]),
+		.index = level_index(message->w[0], 1),
+		.entry = message->w[6],
+	};
+	if (__builtin_expect(message->w[1] & FAULT_PRESENT ? !quick_present(space, message, &leaf) :
+							     !quick_absent(space, message, &leaf),
+		    0))
+		return false;
+	space->counters.faults++;
+	return true;
+}
+
+#endif
