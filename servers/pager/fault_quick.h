@@ -148,7 +148,7 @@ static inline bool quick_present(
 	uint64_t bits = space->last_bits;
 	struct op ops[2];
 
-	if (__builtin_expect(leaf->entry & PTE_W, 0))
+	if (leaf->entry & PTE_W)
 		return false;
 	if (is_sole_owner(leaf, frame)) {
 		cure_begin(space);
