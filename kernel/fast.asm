@@ -255,7 +255,7 @@ fast_call:
 	mov eax, edi
 	shr eax, RR_SLOT_SHIFT
 	movzx eax, al
-	mov [rbp + THREAD_RECEIVE_SLOT], ax
+	mov [rbp + THREAD_REPLY_SLOT], ax
 	mov [rbp + REGISTERS_RDI], rdi ; the caller's again after the reply
 	mov rdi, [r11 + HANDLE_BADGE]
 	HAND_OVER WAIT_CALL

@@ -53,7 +53,8 @@ static void payload_copy(pfn_t to, pfn_t from, uint32_t bytes)
 /* Words, payload and handle go over; the sender was checked when it called, but the receiver's
    page may be missing, the handle gone and the sender's tag another by now (OP_THREAD_SET): then
    they do not go along. */
-static void message_move(struct thread *to, const struct thread *from, uint64_t tag)
+static void message_move(
+	struct thread *to, uint16_t slot, const struct thread *from, uint64_t tag)
 {
 	uint32_t bytes = TAG_BYTES(tag);
 	uint64_t arrived = TAG_LABEL(tag);
@@ -63,8 +64,8 @@ static void message_move(struct thread *to, const struct thread *from, uint64_t 
 		payload_copy(to->message, from->message, bytes);
 		arrived = tag_make(TAG_LABEL(tag), bytes);
 	}
-	if (TAG_HANDLE(tag) && to->receive_slot &&
-	    handle_transfer(from->space, TAG_HANDLE(tag), to->space, to->receive_slot) == ST_OK)
+	if (TAG_HANDLE(tag) && slot &&
+	    handle_transfer(from->space, TAG_HANDLE(tag), to->space, slot) == ST_OK)
 		arrived |= TAG_GOT_HANDLE;
 	to->registers.rsi = arrived;
 }
@@ -75,7 +76,7 @@ static void deliver(struct thread *receiver, struct thread *thread, struct port 
 	struct registers *to = &receiver->registers;
 
 	if (thread->wait == WAIT_CALL)
-		message_move(receiver, thread, thread->registers.rsi);
+		message_move(receiver, receiver->receive_slot, thread, thread->registers.rsi);
 	else if (thread->wait == WAIT_FAULT)
 		fault_fill_message(thread, to);
 	else
@@ -190,7 +191,7 @@ struct thread *call_ipc_call(struct thread *thread)
 	if (status != ST_OK)
 		return call_finish(thread, status);
 	counters.calls++;
-	thread->receive_slot = (uint16_t)((registers->rdi >> RR_SLOT_SHIFT) & 0xff);
+	thread->reply_slot = (uint16_t)((registers->rdi >> RR_SLOT_SHIFT) & 0xff);
 	return ipc_send(thread, port, handle->badge, WAIT_CALL);
 }
 
@@ -210,7 +211,7 @@ static status_t reply_to_call(struct thread *server, struct thread *target)
 
 	if (status != ST_OK)
 		return status;
-	message_move(target, server, tag);
+	message_move(target, target->reply_slot, server, tag);
 	if (TAG_OPS(tag) && !(tag & TAG_OPS_IN_PAGE))
 		target->registers.rdx = target->registers.r10 = target->registers.r8 =
 			target->registers.r9 = target->registers.r12 = target->registers.r13 = 0;

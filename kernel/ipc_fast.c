@@ -86,7 +86,7 @@ struct thread *ipc_fast_call(struct thread *thread)
 		return NULL;
 	counters.calls++;
 	receiver->effective = effective;
-	thread->receive_slot = (uint8_t)(from->rdi >> RR_SLOT_SHIFT);
+	thread->reply_slot = (uint8_t)(from->rdi >> RR_SLOT_SHIFT);
 	receiver->registers.rsi = from->rsi;
 	ipc_copy_words(&receiver->registers, from);
 	return hand_over(thread, WAIT_CALL, receiver, port, handle->badge);

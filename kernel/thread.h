@@ -95,7 +95,8 @@ struct thread {
 	uint8_t wait;               /* wait_kind_t */
 	uint8_t priority;           /* its own */
 	uint8_t effective;          /* with what was lent by callers */
-	uint16_t receive_slot;      /* where a handle may arrive */
+	uint16_t receive_slot;      /* where a handle may arrive with what it receives ... */
+	uint16_t reply_slot;        /* ... and with the reply to its call */
 	struct port *port;          /* QUEUED, SERVED, RECEIVING: at this one */
 	uint64_t badge;             /* of the handle it called by */
 	uint64_t token;             /* of the call it waits in */

@@ -79,7 +79,7 @@ void offsets_objects(void)
 	THREAD(WAIT, wait);
 	THREAD(PRIORITY, priority);
 	THREAD(EFFECTIVE, effective);
-	THREAD(RECEIVE_SLOT, receive_slot);
+	THREAD(REPLY_SLOT, reply_slot);
 	THREAD(PORT, port);
 	THREAD(BADGE, badge);
 	THREAD(TOKEN, token);

@@ -277,6 +277,47 @@ static bool a_handle_swapped_while_queued_needs_the_right_too(void)
 	return true;
 }
 
+/* Answer the call that the server of the next test makes, and say to whom its next reply goes. */
+static bool answer_server(struct step *next, const struct step *received)
+{
+	struct message message, answer = { 0 };
+
+	CHECK_OK(receive_now(&message));
+	next->in.rbx = received->out.rbx;
+	answer.token = message.token;
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY, &answer));
+	let_others_run();
+	return true;
+}
+
+/* A server that calls in between, with a slot for that reply, receives into its own slot. */
+static bool the_slot_of_a_call_is_not_that_of_a_receive(void)
+{
+	const uint64_t here = SUB_SLOT_A | RR_RECEIVE | (uint64_t)SUB_SLOT_B << RR_SLOT_SHIFT;
+	struct sub_wish wish = { .flags = SPACE_FPU_NONE }; /* as short paths want it */
+	struct step *first, *second, *third, *look;
+	struct sub server, client;
+	pfn_t port;
+
+	CHECK(sub_make(&server, &wish) && sub_make(&client, &wish) && port_make(SLOT_A, &port));
+	CHECK_OK(sub_give(&server, SUB_SLOT_A, SLOT_A, RIGHT_RECEIVE, 0));
+	CHECK_OK(sub_give(&client, SUB_SLOT_A, SLOT_A, RIGHT_SEND, 7));
+	first = step_add(0, CALL_REPLY_RECEIVE, here, 0, 0, 0);
+	step_call(0, SUB_SLOT_MAIN | SUB_SLOT_C << RR_SLOT_SHIFT, LABEL, 0, 0);
+	second = step_add(0, CALL_REPLY_RECEIVE, here | RR_REPLY, 0, 0, 0);
+	step_call(0, SUB_SLOT_MAIN | SUB_SLOT_C << RR_SLOT_SHIFT, LABEL, 0, 0);
+	third = step_add(0, CALL_REPLY_RECEIVE, here | RR_REPLY, 0, 0, 0);
+	look = step_add(0, CALL_HANDLE, HANDLE_LOOK, SUB_SLOT_B, 0, 0);
+	step_call(1, SUB_SLOT_A, LABEL, 0, 0);
+	step_call(1, SUB_SLOT_A, LABEL, 0, 0);
+	step_call(1, SUB_SLOT_A, tag_with_handle(LABEL, SUB_SLOT_MAIN), 0, 0);
+	CHECK(sub_start(&server, program_steps, 0, 0) && sub_start(&client, program_steps, 1, 0));
+	CHECK(answer_server(second, first) && answer_server(third, second));
+	CHECK_EQUAL(third->out.rsi, LABEL | TAG_GOT_HANDLE);
+	CHECK_EQUAL(look->out.rax, ST_OK);
+	return true;
+}
+
 static bool a_reply_brings_a_handle(void)
 {
 	struct message message, answer = { 0 };
@@ -396,6 +437,7 @@ const struct test tests_messages[] = {
 	{ "a_handle_swapped_while_queued_needs_the_right_too",
 		a_handle_swapped_while_queued_needs_the_right_too },
 	{ "a_reply_brings_a_handle", a_reply_brings_a_handle },
+	{ "the_slot_of_a_call_is_not_that_of_a_receive", the_slot_of_a_call_is_not_that_of_a_receive },
 	{ "a_reply_with_a_bad_handle_is_refused_and_the_token_stays",
 		a_reply_with_a_bad_handle_is_refused_and_the_token_stays },
 	{ "notifications_before_waiting_are_combined", notifications_before_waiting_are_combined },
