@@ -437,12 +437,16 @@ static bool run_checked(const struct test *test, int64_t *lost)
 	return system_is_ok("after");
 }
 
+/* A leak loses frames each time.  The pager's own memory grows when a run happens to need more of it than any
+   before, which with many processes is chance. */
+#define RUNS_MOST 4u
+
 static bool run_test(const struct test *test)
 {
 	int64_t lost;
 	bool is_right = run_checked(test, &lost);
 
-	if (is_right && lost > 0)
+	for (uint32_t runs = 1; is_right && lost > 0 && runs < RUNS_MOST; runs++)
 		is_right = run_checked(test, &lost);
 	if (is_right && lost > 0) {
 		snprintf(report->text, sizeof(report->text), "leaks %lld frames", (long long)lost);
