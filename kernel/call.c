@@ -28,8 +28,8 @@ static const call_handler_t handlers[CALL_COUNT] = {
 #undef CALL_ROW
 };
 
-/* entry.asm: `syscall`, but for what ipc_fast.c has done.  A number that is no call of ours is an exception, so that a program of
-   another system can be emulated. */
+/* entry.asm: `syscall`, but for what a short path has done.  A number that is no call of ours is an
+   exception, so that a program of another system can be emulated. */
 struct thread *kernel_enter_call(struct thread *thread)
 {
 	uint64_t number = thread->registers.rax;
@@ -42,7 +42,7 @@ struct thread *kernel_enter_call(struct thread *thread)
 	return sched_next(handlers[number](thread));
 }
 
-/* entry.asm: exception or interrupt in user mode, but for the faults that ipc_fast.c has taken. */
+/* entry.asm: exception or interrupt in user mode, but for the faults that a short path has taken. */
 struct thread *kernel_enter_trap(struct thread *thread)
 {
 	uint64_t vector = thread->registers.vector;

@@ -43,8 +43,8 @@ global fast_page_fault
 
 section .text
 
-; In:  di = handle.  Out: rbx = its port, r11 = the handle, which was found live since the last death
-; of a port (handle_get_quickly) and has the right.
+; In:  di = handle.  Out: rbx = its port, r11 = the handle, which was found live in this epoch
+; (handle_get_quickly) and has the right.
 %macro PORT_OF_HANDLE 1
 	movzx ecx, di
 	cmp ecx, HANDLE_SLOTS

@@ -27,7 +27,7 @@ static inline struct handle *handle_get(struct space *space, uint32_t slot)
 	return handle;
 }
 
-/* The same in few instructions, where it was done since the last death of a port. */
+/* The same in few instructions, where it was done in this epoch (handle_epoch). */
 static inline struct handle *handle_get_quickly(struct space *space, uint32_t slot)
 {
 	struct handle *handle;

@@ -39,7 +39,7 @@ static inline struct port *port_find(const struct object_ref *ref)
 	return port_of(ref->pfn);
 }
 
-/* The same in few instructions, where it was done since the last death of a port. */
+/* The same in few instructions, where it was done in this epoch. */
 static inline struct port *port_find_quickly(struct object_ref *ref)
 {
 	struct port *port;

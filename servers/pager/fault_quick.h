@@ -88,26 +88,6 @@ static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
 	       frame_kind(pfn) == KIND_ANONYMOUS;
 }
 
-/* A write to a page that is there, below tables of the space's own: reuse it, or put a copy in
-   its place. */
-static inline uint32_t write_present(
-	struct space *space, const struct leaf *leaf, uint64_t bits, struct op *ops)
-{
-	pfn_t frame = pte_pfn(leaf->entry);
-
-	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
-		if (frame == mmu_zero_frame)
-			return put_cleared(space, leaf, bits, ops);
-		if (!is_sole_owner(leaf, frame))
-			return put_copy(space, leaf, bits, frame, ops);
-	}
-	space->counters.faults_reuse++;
-	if ((leaf->entry & (PTE_W | PTE_U)) == (PTE_W | PTE_U))
-		return 0; /* W in an upper level was all that lacked */
-	ops[0] = set_leaf(leaf, (leaf->entry & ~PTE_NX) | bits | PTE_W);
-	return 1;
-}
-
 _Static_assert((int)CLASS_PROGRAM == (int)FRAMES_PROGRAM && (int)CLASS_SERVER == (int)FRAMES_SERVER,
 	"the class of a space is that of its frames");
 

@@ -26,8 +26,8 @@
 
 #define HERE (SLOT_SELF | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT)
 
-/* What is to be done after a reply of this kind and a receive, or one of the two.  A reply that was
-   refused is in *message as it was sent. */
+/* What is to be done after a reply of this kind and a receive, or one of the two.  Of a reply that was
+   refused the kernel leaves tag and token in *message as they were sent. */
 static enum reply_kind handle_outcome(
 	struct message *message, status_t status, enum reply_kind kind)
 {
