@@ -16,7 +16,7 @@
 static status_t operation_nop(struct batch *batch, const struct op *op);
 static status_t operation_flush(struct batch *batch, const struct op *op);
 
-/* The operations of frames, tables and pools.  hints: the flags it may have, beside none. */
+/* hints: the flags it may have, beside none.  Operations on objects have theirs in object_ops.c. */
 static const struct operation {
 	operation_t *run;
 	uint32_t hints;
@@ -43,10 +43,8 @@ static const struct operation {
 	[OP_POOL_SET] = { pool_op_set, 0 },
 	[OP_POOL_DESTROY] = { pool_op_destroy, 0 },
 	[OP_POOL_TAG] = { pool_op_tag, 0 },
+	[OP_SPACE_CREATE ... OP_COUNT - 1] = { object_operation, 0 },
 };
-
-_Static_assert(sizeof(operations) / sizeof(operations[0]) == OP_SPACE_CREATE,
-	"operations of objects follow those of this table");
 
 static status_t operation_nop(struct batch *batch, const struct op *op)
 {
@@ -82,7 +80,7 @@ static void batch_flush(const struct batch *batch, uint32_t hint)
 		flush_hinted_all();
 }
 
-/* The rare forms of an operation: hints, unknown bits, objects. */
+/* The rare forms of an operation: hints, unknown bits. */
 static __attribute__((noinline)) status_t batch_operation(struct batch *batch, const struct op *op)
 {
 	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head);
@@ -122,7 +120,7 @@ status_t batch_run(struct batch *batch, const struct op *ops, uint32_t count, ui
 	batch->list_used = 0;
 	batch->tagged = 0;
 	for (; op < batch->end; op++) {
-		if (likely(!(op->head & OP_HEAD_RARE) && OP_CODE(op->head) < OP_SPACE_CREATE))
+		if (likely(!(op->head & OP_HEAD_RARE) && OP_CODE(op->head) < OP_COUNT))
 			status = operations[OP_CODE(op->head)].run(batch, op);
 		else
 			status = batch_operation(batch, op);

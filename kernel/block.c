@@ -59,7 +59,7 @@ void block_count(uint64_t entry)
 		return;
 	for (uint32_t i = 0; i < BLOCK_FRAMES; i++) {
 		stale |= head[i].refs == 0 && head[i].epoch == flush_epoch;
-		head[i].flags |= FRAME_BLOCK;
+		head[i].flags = (uint8_t)((head[i].flags & ~FRAME_BLANK) | FRAME_BLOCK);
 	}
 	if (stale)
 		flush_everything();

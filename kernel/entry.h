@@ -222,6 +222,7 @@ static inline void entry_last_gone(struct batch *batch, struct frame *target)
 	if (unlikely(target->flags & FRAME_BLOCK))
 		return;
 	target->epoch = flush_epoch;
+	target->flags &= (uint8_t)~FRAME_BLANK;
 	batch_result(batch,
 		(kind << 60) | ((uint64_t)(target->flags & FRAME_DIRTY) << 32) | frame_pfn(target));
 }
@@ -286,29 +287,33 @@ static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from,
 
 /*
  * Copy eight entries of a plain table (table_counts_may_refuse: no): count their targets, take W
- * where it must go.  The target's eight words are written, or are 0 already.  Returns how many are
- * not 0.
+ * where it must go.  The target's eight words are 0 before.  Returns how many are not 0.
  */
-static inline uint32_t entries_share(uint64_t *source, uint64_t *target, bool write_zeros)
+static inline uint32_t entries_share(uint64_t *source, uint64_t *target)
 {
-	uint32_t used = 0;
+	uint32_t used = 8;
 
-	if (entries_are_zero(source)) {
-		if (write_zeros)
-			target[0] = target[1] = target[2] = target[3] = target[4] = target[5] =
-				target[6] = target[7] = 0;
+	_Static_assert(sizeof(struct frame) << 8 == PAGE_SIZE,
+		"a shift by 8 makes bytes of the frame table");
+	if (source[0] == 0 && entries_are_zero(source))
 		return 0;
-	}
 #pragma GCC unroll 8
 	for (uint32_t i = 0; i < 8; i++) {
 		uint64_t entry = source[i];
 
-		if (entry & PTE_P) {
-			entry_count_plain(entry);
-			entry = entry_without_write(&source[i], entry);
+		if (likely(entry & PTE_P)) {
+			struct frame *frame = (struct frame *)(void *)((uint8_t *)frame_table +
+								       ((entry & PTE_FRAME) >> 8));
+
+			if (likely(frame->type == FRAME_DATA) || !frame_is_uncounted(frame))
+				frame->refs++;
+			if (unlikely(entry & PTE_W)) /* not after a fork before */
+				entry = entry_without_write(&source[i], entry);
+		} else if (entry == 0) {
+			used--;
+			continue;
 		}
 		target[i] = entry;
-		used += entry != 0;
 	}
 	return used;
 }

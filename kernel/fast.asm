@@ -571,6 +571,7 @@ fast_reply_receive:
 	mov rsi, rdi
 	mov rdi, r10
 	PLAIN_DATA
+	and byte [rcx + FRAME_FLAGS], ~FRAME_BLANK & 0xff
 	PAGE_ADDRESS rdi
 	PAGE_ADDRESS rsi
 	mov ecx, PAGE_SIZE / 8

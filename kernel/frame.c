@@ -7,7 +7,9 @@
  * here, by a full flush if need be; frees go through queues, so this is nearly always so already.
  *
  * An empty table (live = 0) is a page of zeros, so it needs no clearing when it stops being a
- * table.
+ * table.  What has been cleared is remembered (BLANK) until somebody may have written it: until its
+ * last reference goes, it is held, copied to, or part of a block.  So an object's frame is cleared when
+ * the object ends, and not again when it becomes another's.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -34,10 +36,16 @@ bool frame_type_is_interpreted(frame_type_t type)
 	return type >= FRAME_L1 && type <= FRAME_PORT;
 }
 
-/* See frame.h.  A TOP has the kernel's entries even when it is empty. */
+/* An unused table is empty.  (A TOP has the kernel's entries even then.) */
+static bool type_leaves_zeros(frame_type_t type)
+{
+	return frame_type_is_table(type) && type != FRAME_TOP;
+}
+
+/* See frame.h. */
 bool frame_type_change_clears(frame_type_t from, frame_type_t to)
 {
-	if (frame_type_is_table(from) && from != FRAME_TOP)
+	if (type_leaves_zeros(from))
 		return false;
 	return frame_type_is_interpreted(from) || frame_type_is_interpreted(to);
 }
@@ -65,15 +73,20 @@ bool frame_make_quiet(pfn_t pfn)
 status_t frame_retype(pfn_t pfn, frame_type_t type)
 {
 	struct frame *frame = &frame_table[pfn];
+	bool blank;
 
 	if (!frame_make_quiet(pfn))
 		return ST_BUSY;
-	if (frame_type_change_clears((frame_type_t)frame->type, type)) {
+	blank = frame->flags & FRAME_BLANK || type_leaves_zeros((frame_type_t)frame->type);
+	if (!blank && frame_type_change_clears((frame_type_t)frame->type, type)) {
 		memory_fill_words(frame_memory(pfn), 0, TABLE_ENTRIES);
 		counters.frames_cleared++;
+		blank = true;
 	}
 	frame->type = (uint8_t)type;
 	frame->flags = 0;
+	if (blank && (type == FRAME_FREE || type == FRAME_DATA))
+		frame->flags = FRAME_BLANK;
 	return ST_OK;
 }
 
@@ -85,6 +98,7 @@ status_t frame_hold(pfn_t pfn)
 	if (frame->holds >= frame_short_limit())
 		return ST_LIMIT;
 	frame->holds++;
+	frame->flags &= (uint8_t)~FRAME_BLANK;
 	return ST_OK;
 }
 

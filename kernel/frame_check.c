@@ -9,7 +9,7 @@
  *   2 UNUSED       FREE, ZERO, TOP and objects have no reference; MSG at most one; FREE no hold;
  *                  `live` only where it means something
  *   3 FLAGS        each flag stands at a type it is for; SPECIAL at tables with MSG or 2 MiB
- *                  entries
+ *                  entries; what is BLANK and unused is zeros
  *   4 LENT         a lent frame has a hold, and its borrower lives
  *   5 BLOCK        all frames of a block are flagged, DATA, of the head's pool
  *   6 REFS         refs = entries that point here
@@ -75,9 +75,20 @@ static uint32_t check_flags(const struct frame *frame)
 		allowed = FRAME_DIRTY;
 	if (frame->type == FRAME_DATA)
 		allowed |= frame->flags & FRAME_LENT ? FRAME_LENT : FRAME_BLOCK;
+	if (frame->type == FRAME_DATA || frame->type == FRAME_FREE)
+		allowed |= FRAME_BLANK;
 	if (frame->type == FRAME_L1 || frame->type == FRAME_L2)
 		allowed |= FRAME_SPECIAL;
 	return frame->flags & ~allowed ? FRAME_RULE_FLAGS : 0;
+}
+
+static uint32_t check_blank(const struct frame *frame)
+{
+	if (!(frame->flags & FRAME_BLANK) || !frame_is_unused(frame))
+		return 0;
+	return entries_skip_zero(frame_memory(frame_pfn(frame)), 0, TABLE_ENTRIES) == TABLE_ENTRIES
+		       ? 0
+		       : FRAME_RULE_FLAGS;
 }
 
 static uint32_t check_lent(const struct frame *frame)
@@ -109,6 +120,7 @@ static void check_frame(struct frame *frame, struct violation *violation)
 	violation_note(violation, check_type(frame), pfn);
 	violation_note(violation, check_unused(frame), pfn);
 	violation_note(violation, check_flags(frame), pfn);
+	violation_note(violation, check_blank(frame), pfn);
 	violation_note(violation, check_lent(frame), pfn);
 	violation_note(violation, check_block(frame), pfn);
 }

@@ -65,7 +65,7 @@ status_t frame_op_retype(struct batch *batch, const struct op *op)
 
 static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 {
-	const struct frame *frame = batch_frame(batch, pfn);
+	struct frame *frame = batch_frame(batch, pfn);
 
 	(void)unused;
 	if (!frame)
@@ -76,6 +76,8 @@ static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 		return ST_MORE;
 	memory_fill_words(frame_memory(pfn), 0, TABLE_ENTRIES);
 	counters.frames_cleared++;
+	if (frame_is_unused(frame))
+		frame->flags |= FRAME_BLANK;
 	return ST_OK;
 }
 
@@ -103,6 +105,7 @@ static status_t copy_part(struct batch *batch, const struct op *op)
 		return ST_BAD_ARGUMENT;
 	if (!batch_take_work(batch, (uint32_t)(bytes + 7) / 8))
 		return ST_MORE;
+	frame_table[op->a].flags &= (uint8_t)~FRAME_BLANK;
 	__builtin_memcpy(target + to, source + from, bytes);
 	return ST_OK;
 }
@@ -126,6 +129,7 @@ status_t frame_op_copy(struct batch *batch, const struct op *op)
 		return copy_part(batch, op);
 	if (!batch_take_work(batch, TABLE_ENTRIES))
 		return ST_MORE;
+	frame_table[op->a].flags &= (uint8_t)~FRAME_BLANK;
 	memory_copy_words(
 		frame_memory((pfn_t)op->a), frame_memory(OP_PFN(op->head)), TABLE_ENTRIES);
 	counters.frames_copied++;

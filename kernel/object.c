@@ -43,19 +43,28 @@ static void object_free(pfn_t pfn)
 	object_become(pfn, FRAME_FREE);
 }
 
-/* The kernel's own slots of a top-level table: direct map, frame table, text; the read-only view
-   of the frame table where the space may see it. */
+static void slot_copy(pfn_t top, uint32_t slot)
+{
+	uint64_t *entries = frame_memory(top);
+	const uint64_t *kernel = frame_memory(kernel_top);
+
+	entries[slot] = kernel[slot];
+}
+
+/* The kernel's own slots of a top-level table, as far as memory_init() has used them: direct map, frame
+   table, text; the read-only view of the frame table where the space may see it. */
 static void top_fill(pfn_t top, uint32_t flags)
 {
-	const uint64_t *kernel = frame_memory(kernel_top);
+	uint32_t direct = ((frame_count - 1) >> (SLOT_SHIFT - PAGE_SHIFT)) + 1;
 	uint64_t *entries = frame_memory(top);
 
-	for (uint32_t i = 0; i < TABLE_ENTRIES; i++)
-		if (!table_top_slot_is_open(i))
-			entries[i] = kernel[i];
+	for (uint32_t i = 0; i < direct; i++)
+		slot_copy(top, LAYOUT_DIRECT_FIRST_SLOT + i);
+	slot_copy(top, LAYOUT_FRAME_TABLE_SLOT);
+	slot_copy(top, LAYOUT_KERNEL_SLOT);
 	if (flags & SPACE_SEES_FRAMES)
 		entries[LAYOUT_VMEMMAP_SLOT] =
-			(kernel[LAYOUT_FRAME_TABLE_SLOT] | PTE_U) & ~(uint64_t)PTE_W;
+			(entries[LAYOUT_FRAME_TABLE_SLOT] | PTE_U) & ~(uint64_t)PTE_W;
 }
 
 status_t space_create(pfn_t pfn, pfn_t top, uint32_t flags, uint16_t pool)

@@ -8,6 +8,7 @@
  */
 #include "batch.h"
 #include "boot.h"
+#include "entry.h"
 #include "exception.h"
 #include "handle.h"
 #include "ipc.h"
@@ -33,20 +34,28 @@ static status_t priority_check(const struct batch *batch, uint64_t priority)
 	return priority <= pool_table[batch->pool].priority ? ST_OK : ST_NO_RIGHT;
 }
 
-/* The frame is this pool's and of this type. */
-static status_t object_check(const struct batch *batch, uint64_t pfn, frame_type_t type)
+/* The entry of a frame of this pool or one below, or NULL. */
+static inline const struct frame *object_frame(const struct batch *batch, uint64_t pfn)
 {
-	const struct frame *frame = pfn < frame_count ? batch_frame(batch, (pfn_t)pfn) : NULL;
+	if (unlikely(pfn >= frame_count || !batch_owns(batch, &frame_table[pfn])))
+		return NULL;
+	return &frame_table[pfn];
+}
 
-	if (!frame)
+/* The frame is this pool's and of this type. */
+static inline status_t object_check(const struct batch *batch, uint64_t pfn, frame_type_t type)
+{
+	const struct frame *frame = object_frame(batch, pfn);
+
+	if (unlikely(!frame))
 		return ST_BAD_FRAME;
-	return frame->type == type ? ST_OK : ST_WRONG_TYPE;
+	return likely(frame->type == type) ? ST_OK : ST_WRONG_TYPE;
 }
 
 /* The frame is this pool's and holds nothing that a new object would replace. */
 static status_t object_check_unused(const struct batch *batch, uint64_t pfn)
 {
-	const struct frame *frame = pfn < frame_count ? batch_frame(batch, (pfn_t)pfn) : NULL;
+	const struct frame *frame = object_frame(batch, pfn);
 
 	if (!frame)
 		return ST_BAD_FRAME;
@@ -136,7 +145,7 @@ static status_t thread_set_port(struct batch *batch, struct object_ref *ref, con
 	}
 	if (op->a >= HANDLE_SLOTS)
 		return ST_BAD_HANDLE;
-	handle = handle_get(batch->caller->space, (uint32_t)op->a);
+	handle = handle_get_quickly(batch->caller->space, (uint32_t)op->a);
 	if (!handle)
 		return ST_BAD_HANDLE;
 	if ((handle->rights & (RIGHT_SEND | RIGHT_MINT)) != (RIGHT_SEND | RIGHT_MINT))
@@ -173,11 +182,21 @@ static status_t thread_set_start(struct thread *thread, uint64_t rip, uint64_t r
 	return exception_set_registers(thread, &start) ? ST_OK : ST_BAD_ARGUMENT;
 }
 
+/* Fields that are one value. */
+static bool field_is_single(uint32_t field)
+{
+	return field == THREAD_FIELD_PRIORITY || field == THREAD_FIELD_FS_BASE ||
+	       field == THREAD_FIELD_MESSAGE;
+}
+
 static status_t op_thread_set(struct batch *batch, const struct op *op)
 {
 	struct thread *thread = thread_of(OP_PFN(op->head));
-	status_t status = object_check(batch, OP_PFN(op->head), FRAME_THREAD);
+	status_t status;
 
+	if (op->b && field_is_single(OP_INDEX(op->head)))
+		return ST_BAD_ARGUMENT;
+	status = object_check(batch, OP_PFN(op->head), FRAME_THREAD);
 	if (status != ST_OK)
 		return status;
 	switch (OP_INDEX(op->head)) {
@@ -267,8 +286,11 @@ static status_t op_thread_clone(struct batch *batch, const struct op *op)
 static status_t op_thread_start(struct batch *batch, const struct op *op)
 {
 	struct thread *thread = thread_of(OP_PFN(op->head));
-	status_t status = object_check(batch, OP_PFN(op->head), FRAME_THREAD);
+	status_t status;
 
+	if (!OP_FLAGS(op->head) && (op->a | op->b))
+		return ST_BAD_ARGUMENT;
+	status = object_check(batch, OP_PFN(op->head), FRAME_THREAD);
 	if (status != ST_OK)
 		return status;
 	if (thread->state != THREAD_STOPPED && thread->state != THREAD_PARKED)
@@ -336,7 +358,6 @@ static status_t op_handle_set(struct batch *batch, const struct op *op)
 	uint32_t slot = OP_INDEX(op->head);
 	uint32_t rights = (uint32_t)(op->a >> 16) & RIGHT_ALL;
 	const struct handle *source;
-	struct handle copy;
 	status_t status = object_check(batch, OP_PFN(op->head), FRAME_SPACE);
 
 	if (status != ST_OK)
@@ -347,16 +368,14 @@ static status_t op_handle_set(struct batch *batch, const struct op *op)
 		handle_put(space, slot, &(struct handle){ 0 });
 		return ST_OK;
 	}
-	source = handle_get(batch->caller->space, (uint32_t)(op->a & 0xffff));
+	source = handle_get_quickly(batch->caller->space, (uint32_t)(op->a & 0xffff));
 	if (!source)
 		return ST_BAD_HANDLE;
 	if ((rights & ~source->rights) ||
 	    (op->b != source->badge && !(source->rights & RIGHT_MINT)))
 		return ST_NO_RIGHT;
-	copy = *source;
-	copy.rights = rights;
-	copy.badge = op->b;
-	handle_put(space, slot, &copy);
+	handle_put(space, slot,
+		&(struct handle){ .pfn = source->pfn, .rights = rights, .id = source->id, .badge = op->b });
 	return ST_OK;
 }
 
@@ -423,67 +442,40 @@ static status_t op_pool_device(struct batch *batch, const struct op *op)
 	return ST_OK;
 }
 
-/* Has the operation a flag that it does not know, or an argument where it has none? */
-static bool has_surplus(const struct op *op)
-{
-	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head), field = OP_INDEX(op->head);
+#define NO_FIELD UINT64_MAX /* of an argument that has to be 0 */
 
-	if (flags & ~(code == OP_THREAD_START ? OP_START_ANSWER : 0))
-		return true;
-	switch (code) {
-	case OP_THREAD_SET:
-		return op->b && (field == THREAD_FIELD_PRIORITY || field == THREAD_FIELD_FS_BASE ||
-				 field == THREAD_FIELD_MESSAGE);
-	case OP_THREAD_CLONE:
-		return op->b;
-	case OP_THREAD_START:
-		return !flags && (op->a | op->b);
-	case OP_THREAD_GET:
-	case OP_THREAD_STOP:
-	case OP_THREAD_INTERRUPT:
-	case OP_PORT_CREATE:
-	case OP_DESTROY:
-	case OP_PORT_RESET:
-		return op->a | op->b;
-	default:
-		return false;
-	}
-}
+/* The operations, from OP_SPACE_CREATE on: flags that each may have, bits of a and b that it may not. */
+static const struct object_operation {
+	operation_t *run;
+	uint32_t flags;
+	uint64_t surplus_a, surplus_b;
+} object_operations[] = {
+	[OP_SPACE_CREATE - OP_SPACE_CREATE] = { op_space_create, 0, 0, 0 },
+	[OP_SPACE_GRANT - OP_SPACE_CREATE] = { op_space_grant, 0, 0, 0 },
+	[OP_THREAD_CREATE - OP_SPACE_CREATE] = { op_thread_create, 0, 0, 0 },
+	[OP_THREAD_SET - OP_SPACE_CREATE] = { op_thread_set, 0, 0, 0 },
+	[OP_THREAD_GET - OP_SPACE_CREATE] = { op_thread_get, 0, NO_FIELD, NO_FIELD },
+	[OP_THREAD_CLONE - OP_SPACE_CREATE] = { op_thread_clone, 0, 0, NO_FIELD },
+	[OP_THREAD_START - OP_SPACE_CREATE] = { op_thread_start, OP_START_ANSWER, 0, 0 },
+	[OP_THREAD_STOP - OP_SPACE_CREATE] = { op_thread_stop, 0, NO_FIELD, NO_FIELD },
+	[OP_THREAD_INTERRUPT - OP_SPACE_CREATE] = { op_thread_interrupt, 0, NO_FIELD, NO_FIELD },
+	[OP_PORT_CREATE - OP_SPACE_CREATE] = { op_port_create, 0, NO_FIELD, NO_FIELD },
+	[OP_HANDLE_SET - OP_SPACE_CREATE] = { op_handle_set, 0, 0, 0 },
+	[OP_DESTROY - OP_SPACE_CREATE] = { op_destroy, 0, NO_FIELD, NO_FIELD },
+	[OP_PORT_RESET - OP_SPACE_CREATE] = { op_port_reset, 0, NO_FIELD, NO_FIELD },
+	[OP_POOL_DEVICE - OP_SPACE_CREATE] = { op_pool_device, 0, 0, 0 },
+};
+
+_Static_assert(sizeof(object_operations) / sizeof(object_operations[0]) == OP_COUNT - OP_SPACE_CREATE,
+	"a row for each operation on objects");
 
 status_t object_operation(struct batch *batch, const struct op *op)
 {
-	if (has_surplus(op))
+	const struct object_operation *operation =
+		&object_operations[OP_CODE(op->head) - OP_SPACE_CREATE];
+
+	if (unlikely((OP_FLAGS(op->head) & ~operation->flags) | (op->a & operation->surplus_a) |
+		     (op->b & operation->surplus_b)))
 		return ST_BAD_ARGUMENT;
-	switch (OP_CODE(op->head)) {
-	case OP_SPACE_CREATE:
-		return op_space_create(batch, op);
-	case OP_SPACE_GRANT:
-		return op_space_grant(batch, op);
-	case OP_THREAD_CREATE:
-		return op_thread_create(batch, op);
-	case OP_THREAD_SET:
-		return op_thread_set(batch, op);
-	case OP_THREAD_GET:
-		return op_thread_get(batch, op);
-	case OP_THREAD_CLONE:
-		return op_thread_clone(batch, op);
-	case OP_THREAD_START:
-		return op_thread_start(batch, op);
-	case OP_THREAD_STOP:
-		return op_thread_stop(batch, op);
-	case OP_THREAD_INTERRUPT:
-		return op_thread_interrupt(batch, op);
-	case OP_PORT_CREATE:
-		return op_port_create(batch, op);
-	case OP_HANDLE_SET:
-		return op_handle_set(batch, op);
-	case OP_DESTROY:
-		return op_destroy(batch, op);
-	case OP_PORT_RESET:
-		return op_port_reset(batch, op);
-	case OP_POOL_DEVICE:
-		return op_pool_device(batch, op);
-	default:
-		return ST_BAD_CALL;
-	}
+	return operation->run(batch, op);
 }

@@ -115,6 +115,7 @@ static inline bool plain_copy(uint16_t pool, const struct op *op)
 
 	if (unlikely(op->b != 0 || !plain_data(pool, source) || !plain_data(pool, op->a)))
 		return false;
+	frame_table[op->a].flags &= (uint8_t)~FRAME_BLANK;
 	memory_copy_words(frame_memory((pfn_t)op->a), frame_memory(source), TABLE_ENTRIES);
 	counters.frames_copied++;
 	return true;

@@ -113,7 +113,7 @@ static uint32_t copy_plain(const struct transfer *transfer, uint32_t *copied)
 	for (i = 0; i + 8 <= transfer->count; i += 8) {
 		if (*copied == live)
 			return transfer->count;
-		*copied += entries_share(&transfer->source[i], &transfer->target[i], false);
+		*copied += entries_share(&transfer->source[i], &transfer->target[i]);
 	}
 	return i;
 }

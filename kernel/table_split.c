@@ -8,9 +8,9 @@
  * Both tables lose W in every present entry that is not SHARED, so that what hangs below is split
  * or copied in its turn.  The parent's entry goes from the one to the other in a single exchange.
  *
- * This is the step that fork leaves behind for each write, so it makes one pass: it writes the
- * fresh table's 512 words (nothing is cleared before), takes runs of zeros in blocks, and stops
- * looking after `live` entries.  The targets are counted in a pass of their own, which can be
+ * This is the step that fork leaves behind for each write, so it makes one pass: it clears the fresh
+ * table unless that is BLANK, begins where the caller knows of an entry, takes runs of zeros in blocks,
+ * and stops looking after `live` entries.  The targets are counted in a pass of their own, which can be
  * undone, only where a counter can refuse: a limit lowered by a test, so much RAM that 32 bits
  * could overflow, or a table with 2 MiB or MSG entries.
  *
@@ -39,9 +39,9 @@ static status_t split_count(const uint64_t *entries)
 
 static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
 {
-	const struct frame *fresh = pfn < frame_count ? batch_frame(batch, (pfn_t)pfn) : NULL;
+	const struct frame *fresh = pfn < frame_count ? &frame_table[pfn] : NULL;
 
-	if (!fresh)
+	if (!fresh || !batch_owns(batch, fresh))
 		return ST_BAD_FRAME;
 	if (fresh->type != FRAME_FREE && fresh->type != FRAME_DATA)
 		return ST_WRONG_TYPE;
@@ -65,7 +65,7 @@ static status_t split_check(
 	return split_check_fresh(batch, op->a);
 }
 
-/* Write the fresh table, and take W from the old one, whose targets are counted already. */
+/* Copy to the fresh table, and take W from the old one, whose targets are counted already. */
 static void split_copy_counted(uint64_t *source, uint64_t *fresh)
 {
 	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
@@ -75,27 +75,41 @@ static void split_copy_counted(uint64_t *source, uint64_t *fresh)
 	}
 }
 
-/* Write the fresh table, take W from the old one, count the targets; `live` entries are not 0. */
-static void split_copy(uint64_t *source, uint64_t *fresh, uint32_t live)
+/*
+ * Copy to the fresh table, take W from the old one, count the targets; `live` entries are not 0.  Eights
+ * are taken from `near` on, to both sides.
+ */
+static void split_copy(uint64_t *source, uint64_t *fresh, uint32_t live, uint32_t near)
 {
-	uint32_t i = 0;
+	uint32_t above = near & ~7u, below = above;
 
-	for (; live != 0 && i < TABLE_ENTRIES; i += 8)
-		live -= entries_share(&source[i], &fresh[i], true);
-	memory_fill_words(&fresh[i], 0, TABLE_ENTRIES - i);
+	while (live != 0 && (below > 0 || above < TABLE_ENTRIES)) {
+		if (above < TABLE_ENTRIES) {
+			live -= entries_share(&source[above], &fresh[above]);
+			above += 8;
+		}
+		if (below > 0) {
+			below -= 8;
+			live -= entries_share(&source[below], &fresh[below]);
+		}
+	}
 }
 
-/* Everything is checked: `fresh` takes the place of the table that `entry` names. */
-static void split_change(uint64_t *parent, uint64_t entry, pfn_t pfn, bool counted)
+/* Everything is checked: op->a takes the place of the table that `entry` names. */
+static void split_change(uint64_t *parent, uint64_t entry, const struct op *op, bool counted)
 {
+	pfn_t pfn = (pfn_t)op->a;
 	struct frame *old = entry_target(entry), *fresh = &frame_table[pfn];
+	uint64_t *source = frame_memory(pte_pfn(entry)), *target = frame_memory(pfn);
 
 	if (unlikely(fresh->epoch == flush_epoch))
 		flush_everything();
+	if (!(fresh->flags & FRAME_BLANK))
+		memory_fill_words(target, 0, TABLE_ENTRIES);
 	if (unlikely(counted))
-		split_copy_counted(frame_memory(pte_pfn(entry)), frame_memory(pfn));
+		split_copy_counted(source, target);
 	else
-		split_copy(frame_memory(pte_pfn(entry)), frame_memory(pfn), old->live);
+		split_copy(source, target, old->live, OP_ENTRIES(op->head) % TABLE_ENTRIES);
 	fresh->type = old->type;
 	fresh->flags = old->flags & FRAME_SPECIAL;
 	fresh->live = old->live;
@@ -128,6 +142,6 @@ status_t table_op_split(struct batch *batch, const struct op *op)
 	if (unlikely(counted))
 		status = split_count(frame_memory(pte_pfn(entry)));
 	if (status == ST_OK)
-		split_change(&parent.entries[index], entry, (pfn_t)op->a, counted);
+		split_change(&parent.entries[index], entry, op, counted);
 	return status;
 }

@@ -84,11 +84,8 @@ complain "in tests/guest/kernel/coverage.h, but no row" "$work/surplus"
 # ---- handlers: of calls by CALL_LIST, of operations by the two tables of the kernel ----
 {
 	awk '{ print $1, $3 }' "$work/calls"
-	sed -n 's/^[[:space:]]*\[\(OP_[A-Z_]*\)\] = { \([a-z_]*\),.*/\1 \2/p' kernel/batch.c
-	awk '/^status_t object_operation/ { on = 1 }
-		on && /case OP_/ { name = $2; sub(/:/, "", name) }
-		on && name && /return [a-z_]+\(/ { sub(/.*return /, ""); sub(/\(.*/, ""); print name, $0; name = "" }
-		on && /^}/ { exit }' kernel/object_ops.c
+	sed -n 's/^[[:space:]]*\[\(OP_[A-Z_]*\)\( - OP_SPACE_CREATE\)*\] = { \([a-z_]*\),.*/\1 \3/p' \
+		kernel/batch.c kernel/object_ops.c
 } > "$work/handlers"
 cut -d' ' -f1 "$work/handlers" | sort > "$work/handled"
 cut -d' ' -f1 "$work/names" | sort > "$work/all"

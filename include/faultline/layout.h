@@ -40,7 +40,9 @@
 #define LAYOUT_USER_MIN LAYOUT_U64(0x10000)           /* below: the null guard */
 #define LAYOUT_USER_END LAYOUT_U64(0x00007ffffffff000) /* exclusive; above: the guard page */
 #define LAYOUT_USER_TEXT LAYOUT_U64(0x0000000000400000)
-#define LAYOUT_MMAP_TOP LAYOUT_U64(0x00007ffff7fff000)  /* mmap grows down from here */
+/* mmap grows down from here.  The stack has the table of the last GiB for itself: every process writes to
+   it first after a fork, and what it then has to copy of this table does not grow with what is mapped. */
+#define LAYOUT_MMAP_TOP LAYOUT_U64(0x00007fffc0000000)
 #define LAYOUT_STACK_TOP LAYOUT_U64(0x00007ffffffff000)
 #define LAYOUT_STACK_LIMIT LAYOUT_U64(0x800000)         /* 8 MiB */
 #define LAYOUT_STACK_GAP LAYOUT_U64(0x100000)           /* 1 MiB kept empty below a stack */

@@ -45,7 +45,7 @@ enum {
 	OP_NOP,
 	/* Change the type of `count` frames from pfn on: a = frame_type_t wanted: FREE, DATA, MSG,
 	   TRACE, or a table below the top (L1..L3 with four levels).  Needs refs, holds and live 0 and a flush since the last reference.
-	   Cleared when going into or out of a type the kernel interprets.  b: 0. */
+	   Cleared when going into or out of a type the kernel interprets, unless it is BLANK.  b: 0. */
 	OP_RETYPE,
 	/* entry[index] = a, if it is b. */
 	OP_SET,
@@ -59,7 +59,8 @@ enum {
 	OP_COPY,
 	/* entry[index] must be b and name a table with other parents (else MISMATCH): a = a fresh DATA
 	   or FREE frame that becomes a copy of that table (as by OP_COPY) and takes its place here,
-	   with W.  LIMIT, as any other refusal, comes before the first change. */
+	   with W.  LIMIT, as any other refusal, comes before the first change.  count: an entry of
+	   that table near those in use, where the copy begins; any will do. */
 	OP_SPLIT,
 	/* As OP_COPY, but the source becomes 0 and nothing loses W. */
 	OP_MOVE,

@@ -104,9 +104,9 @@ status_t fork_space(struct space *parent, uint64_t badge, struct space **result)
 		return ST_NO_MEMORY;
 	frame_pool_begin();
 	child = space_take(parent->class, badge);
-	child->frame = frame_pool_take(KIND_KERNEL);
-	child->top = frame_pool_take(KIND_KERNEL);
-	child->thread = frame_pool_take(KIND_KERNEL);
+	child->frame = frame_pool_take_blank(KIND_KERNEL);
+	child->top = frame_pool_take_blank(KIND_KERNEL);
+	child->thread = frame_pool_take_blank(KIND_KERNEL);
 	copy_record(child, parent);
 	status = run_batch(child, parent);
 	if (status != ST_OK) {

@@ -129,7 +129,7 @@ bool frame_pool_must_fail(void)
 	if (--frame_pool.fail_at != 0)
 		return false;
 	frame_pool.failed++;
-	for (uint32_t class = 0; frame_pool.fail_onward && class < FRAME_CLASSES; class++)
+	for (uint32_t class = 0; frame_pool.fail_onward && class < FRAME_CLASSES; class ++)
 		frame_pool.reserve[class] = frame_pool.total;
 	return true;
 }
@@ -154,11 +154,28 @@ void frame_pool_put(pfn_t pfn)
 
 	info->next = 0;
 	info->kind = KIND_FREE;
-	if (frame_pool.free++ == 0)
+	frame_pool.free++;
+	if (frame_pool.first != 0 && mmu_frame(pfn)->flags & FRAME_BLANK) {
+		if (frame_pool.blanks.first == 0)
+			frame_pool.blanks.first = pfn;
+		else
+			frame_pool.info[frame_pool.blanks.last].next = pfn;
+		frame_pool.blanks.last = pfn;
+		return;
+	}
+	if (frame_pool.first == 0)
 		frame_pool.first = pfn;
 	else
 		frame_pool.info[frame_pool.last].next = pfn;
 	frame_pool.last = pfn;
+}
+
+/* See the header. */
+void frame_pool_use_blanks(void)
+{
+	frame_pool.first = frame_pool.blanks.first;
+	frame_pool.last = frame_pool.blanks.last;
+	frame_pool.blanks.first = frame_pool.blanks.last = 0;
 }
 
 /* See the header. */
@@ -180,23 +197,35 @@ void frame_pool_undo(void)
 	frames_taken.count = 0;
 }
 
+/* The frames of a queue, counted in *found: 0, or a rule of check.h. */
+static uint32_t check_queue(pfn_t first, pfn_t last, uint64_t *found, uint64_t *where)
+{
+	for (pfn_t pfn = first; pfn != 0; pfn = frame_pool.info[pfn].next) {
+		const struct frame *frame = mmu_frame(pfn);
+
+		*where = pfn;
+		if (pfn >= frame_pool.frame_count || frame_kind(pfn) != KIND_FREE ||
+			++*found > frame_pool.free)
+			return CHECK_FREE_QUEUE;
+		if (frame->type != FRAME_DATA || frame->refs != 0 || frame->holds != 0)
+			return CHECK_FREE_USED;
+		if (frame_pool.info[pfn].next == 0 && pfn != last)
+			return CHECK_FREE_QUEUE;
+	}
+	return CHECK_OK;
+}
+
 /* See the header. */
 uint32_t frame_pool_check(uint64_t *where)
 {
 	uint64_t found = 0;
+	uint32_t rule = check_queue(frame_pool.first, frame_pool.last, &found, where);
 
-	for (pfn_t pfn = frame_pool.first; found < frame_pool.free;
-		pfn = frame_pool.info[pfn].next) {
-		const struct frame *frame = mmu_frame(pfn);
-
-		*where = pfn;
-		if (pfn >= frame_pool.frame_count || frame_kind(pfn) != KIND_FREE)
-			return CHECK_FREE_QUEUE;
-		if (frame->type != FRAME_DATA || frame->refs != 0 || frame->holds != 0)
-			return CHECK_FREE_USED;
-		if (++found == frame_pool.free && pfn != frame_pool.last)
-			return CHECK_FREE_QUEUE;
-	}
-	*where = 0;
-	return CHECK_OK;
+	if (rule == CHECK_OK)
+		rule = check_queue(frame_pool.blanks.first, frame_pool.blanks.last, &found, where);
+	if (rule == CHECK_OK && found != frame_pool.free)
+		rule = CHECK_FREE_QUEUE;
+	if (rule == CHECK_OK)
+		*where = 0;
+	return rule;
 }

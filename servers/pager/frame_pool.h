@@ -4,6 +4,9 @@
  *   take -> [ free | free | ... | free ] <- put       first in, first out: a frame rests as long as
  *                                                     possible, so that the kernel finds it flushed
  *
+ * Frames that are zeros, as the kernel knows (FRAME_BLANK: tables and objects were in them), wait in a
+ * second queue, for tables and objects.
+ *
  * Free frames are typed DATA, so one can be mapped without being retyped.  Every frame of the pool
  * has a word of 8 bytes here: its kind, and a link for the queue that it is in.  The kernel counts
  * references; this file knows what the frame is *for*, which the kernel does not: "sole owner" asks
@@ -52,7 +55,10 @@ struct frame_pool {
 	uint64_t total;	      /* frames of this pool */
 	uint64_t free;
 	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
-	pfn_t first, last;		 /* the queue */
+	pfn_t first, last;		 /* the queue; 0: empty, and then no frame is free */
+	struct {
+		pfn_t first, last; /* 0: empty */
+	} blanks;
 	/* Test hook: the n-th asking from now is refused (0: none); if so set, all frames are kept
 	   from everybody from then on; was any refused? */
 	uint64_t fail_at;
@@ -103,17 +109,45 @@ struct frames_taken {
 };
 extern struct frames_taken frames_taken;
 
+/* The queue is empty: blank frames are as good. */
+void frame_pool_use_blanks(void);
+
+/* `next` is the first of the queue now. */
+static inline void frame_pool_set_first(pfn_t next)
+{
+	frame_pool.first = next;
+	if (__builtin_expect(next == 0, 0))
+		frame_pool_use_blanks();
+}
+
+static inline void frame_pool_taken(pfn_t pfn, enum frame_kind kind)
+{
+	frame_pool.free--;
+	frame_pool.info[pfn].kind = (uint8_t)kind;
+	if (__builtin_expect(frames_taken.count < FRAMES_TAKEN_MAX, 1))
+		frames_taken.frames[frames_taken.count++] = pfn;
+}
+
 /* A free frame becomes one of this kind.  Must have been asked for. */
 static inline pfn_t frame_pool_take(enum frame_kind kind)
 {
 	pfn_t pfn = frame_pool.first;
-	struct frame_info *info = &frame_pool.info[pfn];
 
-	frame_pool.free--;
-	frame_pool.first = info->next;
-	info->kind = (uint8_t)kind;
-	if (__builtin_expect(frames_taken.count < FRAMES_TAKEN_MAX, 1))
-		frames_taken.frames[frames_taken.count++] = pfn;
+	frame_pool_set_first(frame_pool.info[pfn].next);
+	frame_pool_taken(pfn, kind);
+	return pfn;
+}
+
+/* The same for a table or an object of the kernel, which would have to be cleared: a blank one, if there
+   is any. */
+static inline pfn_t frame_pool_take_blank(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.blanks.first;
+
+	if (pfn == 0)
+		return frame_pool_take(kind);
+	frame_pool.blanks.first = frame_pool.info[pfn].next;
+	frame_pool_taken(pfn, kind);
 	return pfn;
 }
 
@@ -126,7 +160,7 @@ static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
 	frame_pool.info[pfn].kind = (uint8_t)kind;
 }
 
-/* A frame that nothing uses any more, typed DATA. */
+/* A frame that nothing uses any more, typed DATA.  Blank ones have a queue of their own. */
 void frame_pool_put(pfn_t pfn);
 
 /* Frames taken from here on belong to one undertaking. */

@@ -12,7 +12,8 @@
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
 #define SLICE_STEPS	  2u
-#define REAP_STEPS	  1u
+#define REAP_ENTRIES	  512u /* then no further table is begun ... */
+#define REAP_TABLE	  64u  /* ... each of which counts so much besides */
 #define REGIONS_PER_SLICE 128u
 #define SETTLERS_MAX	  16u
 
@@ -224,7 +225,7 @@ void job_drop(struct space *space)
 	queue_remove(space);
 	space->job.kind = JOB_NONE;
 	region_map_release(&job.removed);
-	regions_left = job_work_left = true;
+	job_reap_regions();
 	if (job.token != 0)
 		mmu_answer(job.token, ST_NOT_FOUND, 0, 0);
 }
@@ -252,6 +253,20 @@ static void answer_settlers(void)
 	settlers.count = 0;
 }
 
+static void reap_tables(void)
+{
+	uint32_t entries = 0;
+
+	while (tables_orphans_left() && entries < REAP_ENTRIES)
+		entries += REAP_TABLE + tables_reap_step();
+}
+
+/* See the header. */
+void job_reap_regions(void)
+{
+	regions_left = job_work_left = true;
+}
+
 /* See the header. */
 void job_run_slice(void)
 {
@@ -259,8 +274,7 @@ void job_run_slice(void)
 		run_space_slice();
 	else if (regions_left)
 		regions_left = region_map_reap(REGIONS_PER_SLICE);
-	for (uint32_t i = 0; i < REAP_STEPS && tables_orphans_left(); i++)
-		tables_reap_step();
+	reap_tables();
 	account_retry();
 	if (jobs.count != 0 || regions_left || tables_orphans_left())
 		return;

@@ -55,6 +55,9 @@ bool job_begin(struct space *space, status_t *status);
 /* Give up the job of a space; whoever waits for it is answered NOT_FOUND. */
 void job_drop(struct space *space);
 
+/* Region maps were released: the reaper takes them apart. */
+void job_reap_regions(void);
+
 /* Set by whoever leaves work behind; cleared when a slice finds nothing more. */
 extern bool job_work_left;
 

@@ -183,7 +183,7 @@ uint32_t object_read(struct object *object, uint64_t page, uint32_t count, pfn_t
 
 static pfn_t add_table(uint32_t level)
 {
-	pfn_t table = frame_pool_take(KIND_TABLE);
+	pfn_t table = frame_pool_take_blank(KIND_TABLE);
 
 	mmu_add(op_head(OP_RETYPE, 0, table, 0, 1), (uint64_t)FRAME_L1 + level - 1, 0);
 	return table;

@@ -60,8 +60,8 @@ static status_t count_leaf_table(
 }
 
 /* Pages present in [start, end), or at least `enough` of them. */
-static status_t count_pages(const struct space *space, uint64_t start, uint64_t end,
-	uint64_t enough, uint64_t *pages)
+static status_t count_pages(
+	const struct space *space, uint64_t start, uint64_t end, uint64_t enough, uint64_t *pages)
 {
 	*pages = 0;
 	while (start < end && *pages < enough) {
@@ -278,11 +278,9 @@ static status_t reach(struct space *space, struct path *path, const struct clear
 	*level = mmu_levels;
 	*skip = false;
 	path->table[*level] = space->top;
-	while (*level > 1 && !(*level <= DROP_LEVEL_MAX &&
-				     entry_is_within(path->address, *level, range->floor,
-					     range->ceiling))) {
-		status_t status =
-			descend(space, path, *level, range->start, range->end, skip);
+	while (*level > 1 && !(*level <= DROP_LEVEL_MAX && entry_is_within(path->address, *level,
+								   range->floor, range->ceiling))) {
+		status_t status = descend(space, path, *level, range->start, range->end, skip);
 
 		if (status != ST_OK || *skip)
 			return status;
@@ -328,8 +326,7 @@ status_t tables_own_edges(struct space *space, const struct clearing *range)
 }
 
 /* See tables.h. */
-status_t tables_clear_step(
-	struct space *space, uint64_t *cursor, const struct clearing *range)
+status_t tables_clear_step(struct space *space, uint64_t *cursor, const struct clearing *range)
 {
 	const struct clearing rest = { *cursor, range->end, range->floor, range->ceiling };
 	struct path path = { .address = *cursor };
@@ -403,24 +400,38 @@ status_t tables_protect_step(
 }
 
 /* See tables.h. */
-status_t tables_teardown(struct space *space)
+status_t tables_add_teardown(const struct space *space)
 {
 	uint32_t slot = 0, count;
 
 	while ((count = space_slot_run(space, &slot)) != 0) {
-		status_t status;
+		if (mmu_room() <= TEARDOWN_ROOM) {
+			status_t status = tables_run();
 
+			if (status != ST_OK)
+				return status;
+		}
 		mmu_add(op_head(OP_CLEAR, 0, space->top, slot, count), 0, 0);
-		status = tables_run();
-		if (status != ST_OK)
-			return status;
-		for (uint32_t i = 0; i < count; i++)
-			space_unmark_slot(space, slot + i);
+		slot += count;
 	}
+	if (space->thread == 0)
+		mmu_add(op_head(OP_CLEAR, 0, space->top, LAYOUT_MESSAGE_SLOT, 1), 0, 0);
+	return ST_OK;
+}
+
+/* See tables.h. */
+status_t tables_teardown(struct space *space)
+{
+	status_t status = tables_add_teardown(space);
+
+	if (status == ST_OK)
+		status = tables_run();
+	if (status != ST_OK)
+		return status;
+	for (uint32_t i = 0; i < USER_SLOT_WORDS; i++)
+		space->used[i] = 0;
 	space->resident = 0;
-	if (space->thread != 0)
-		return ST_OK;
-	mmu_add(op_head(OP_CLEAR, 0, space->top, LAYOUT_MESSAGE_SLOT, 1), 0, 0);
-	space->message = 0;
-	return tables_run();
+	if (space->thread == 0)
+		space->message = 0;
+	return ST_OK;
 }

@@ -123,7 +123,7 @@ static status_t make_port(struct space *space)
 	status_t status;
 
 	frame_pool_begin();
-	space->port = frame_pool_take(KIND_KERNEL);
+	space->port = frame_pool_take_blank(KIND_KERNEL);
 	mmu_add(op_head(OP_PORT_CREATE, 0, space->port, OWN_SLOT_PORT, 0), 0, 0);
 	mmu_add(op_head(OP_HANDLE_SET, 0, space->frame, SLOT_SELF, 0),
 		OWN_SLOT_PORT | (uint64_t)RIGHT_ALL << 16, 0);

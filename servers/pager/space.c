@@ -225,9 +225,9 @@ status_t space_create(uint32_t class, uint64_t badge, uint64_t rights, struct sp
 		return ST_NO_MEMORY;
 	frame_pool_begin();
 	space = space_take(class, badge);
-	space->frame = frame_pool_take(KIND_KERNEL);
-	space->top = frame_pool_take(KIND_KERNEL);
-	space->thread = frame_pool_take(KIND_KERNEL);
+	space->frame = frame_pool_take_blank(KIND_KERNEL);
+	space->top = frame_pool_take_blank(KIND_KERNEL);
+	space->thread = frame_pool_take_blank(KIND_KERNEL);
 	mmu_add(op_head(OP_SPACE_CREATE, 0, space->frame, 0, 0), space->top, rights);
 	space_add_thread(space, 0);
 	status = tables_run();
@@ -241,26 +241,11 @@ status_t space_create(uint32_t class, uint64_t badge, uint64_t rights, struct sp
 
 /* ---- taking apart ---- */
 
-/* See the header. */
-status_t space_destroy(struct space *space)
+/* Collect the end of an object; its frame can be put back when that has run. */
+static void add_end(pfn_t pfn)
 {
-	status_t status;
-
-	mmu_add(op_head(OP_DESTROY, 0, space->thread, 0, 0), 0, 0);
-	mmu_add(op_head(OP_RETYPE, 0, space->thread, 0, 1), FRAME_DATA, 0);
-	status = tables_run();
-	if (status != ST_OK)
-		return status;
-	frame_pool_put(space->thread);
-	space->thread = 0;
-	space->id = 0;
-	space->state = SPACE_DYING;
-	account_forget(space);
-	job_drop(space);
-	account_close(space);
-	region_map_release(&space->regions);
-	space->job = (struct job){ .kind = JOB_TEARDOWN };
-	return job_begin(space, &status) ? status : ST_OK;
+	mmu_add(op_head(OP_DESTROY, 0, pfn, 0, 0), 0, 0);
+	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 }
 
 static status_t destroy_port(struct space *space)
@@ -269,8 +254,7 @@ static status_t destroy_port(struct space *space)
 
 	if (space->port == 0)
 		return ST_OK;
-	mmu_add(op_head(OP_DESTROY, 0, space->port, 0, 0), 0, 0);
-	mmu_add(op_head(OP_RETYPE, 0, space->port, 0, 1), FRAME_DATA, 0);
+	add_end(space->port);
 	status = tables_run();
 	if (status != ST_OK)
 		return status;
@@ -279,31 +263,72 @@ static status_t destroy_port(struct space *space)
 	return ST_OK;
 }
 
-static status_t destroy_space(struct space *space)
+/* Behind what is collected: its tables and its objects, but not the record. */
+static status_t end_memory(struct space *space)
 {
-	status_t status;
+	status_t status = tables_add_teardown(space);
 
-	mmu_add(op_head(OP_DESTROY, 0, space->frame, 0, 0), 0, 0);
-	mmu_add(op_head(OP_RETYPE, 0, space->frame, 0, 1), FRAME_DATA, 0);
+	if (status != ST_OK)
+		return status;
+	add_end(space->frame);
 	mmu_add(op_head(OP_RETYPE, 0, space->top, 0, 1), FRAME_DATA, 0);
 	status = tables_run();
 	if (status != ST_OK)
 		return status;
 	frame_pool_put(space->frame);
 	frame_pool_put(space->top);
-	space_give(space);
 	return ST_OK;
+}
+
+/* The record of a space whose thread has ended; what is left of its objects follows by a job. */
+static status_t end_record(struct space *space, bool has_memory)
+{
+	status_t status;
+
+	space->thread = 0;
+	space->id = 0;
+	space->state = SPACE_DYING;
+	account_forget(space);
+	job_drop(space);
+	account_close(space);
+	region_map_release(&space->regions);
+	job_reap_regions();
+	if (!has_memory) {
+		space_give(space);
+		return ST_OK;
+	}
+	space->job = (struct job){ .kind = JOB_TEARDOWN };
+	return job_begin(space, &status) ? status : ST_OK;
+}
+
+/* See the header.  All in one batch, if it has no port: who waits there may be many. */
+status_t space_destroy(struct space *space)
+{
+	pfn_t thread = space->thread;
+	status_t status;
+
+	add_end(thread);
+	space->thread = 0;
+	status = space->port == 0 ? end_memory(space) : tables_run();
+	if (mmu_frame(thread)->type == FRAME_THREAD) {
+		space->thread = thread;
+		return status;
+	}
+	if (mmu_frame(thread)->type == FRAME_DATA)
+		frame_pool_put(thread); /* else the kernel refused it, and pager_check() reports it */
+	return end_record(space, status != ST_OK || space->port != 0);
 }
 
 /* See the header. */
 status_t space_teardown_step(struct space *space, bool *done)
 {
-	status_t status = tables_teardown(space);
+	status_t status =
+		space->state == SPACE_DYING ? destroy_port(space) : tables_teardown(space);
 
 	if (status == ST_OK && space->state == SPACE_DYING)
-		status = destroy_port(space);
+		status = end_memory(space);
 	if (status == ST_OK && space->state == SPACE_DYING)
-		status = destroy_space(space);
+		space_give(space);
 	*done = status == ST_OK;
 	return status;
 }

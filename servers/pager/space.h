@@ -7,7 +7,7 @@
  *   LIVE     has a thread; faults and requests are served
  *   VICTIM   killed for lack of memory: its thread is stopped and its memory goes; it waits for
  *            the request that destroys it
- *   DYING    destroyed: its id finds it no more; a job takes the rest apart
+ *   DYING    destroyed: its id finds it no more; if it has a port, a job takes the rest apart
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -131,7 +131,7 @@ void space_abandon(struct space *space);
 MUST_CHECK status_t space_create(
 	uint32_t class, uint64_t badge, uint64_t rights, struct space **space);
 
-/* Ends the thread; the memory follows by a job. */
+/* Ends the thread and the space; tables that nobody shares are the reaper's. */
 MUST_CHECK status_t space_destroy(struct space *space);
 
 /* One slice of that job: *done when nothing is left and the record is free. */

@@ -72,17 +72,19 @@ uint64_t tables_orphan_count(void)
 }
 
 /* See the header.  A message page has no entries. */
-void tables_reap_step(void)
+uint32_t tables_reap_step(void)
 {
 	pfn_t pfn = orphans.first;
+	uint32_t live = mmu_frame(pfn)->live;
 
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
-	if (mmu_frame(pfn)->live != 0)
+	if (live != 0)
 		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 	if (tables_run() == ST_OK)
 		frame_pool_put(pfn); /* else somebody holds it, and pager_check() reports it */
+	return live;
 }
 
 /* ---- reading ---- */
@@ -142,7 +144,7 @@ status_t path_read(struct path *path, const struct space *space, uint64_t addres
 /* A new empty table below an empty entry. */
 static void path_add_table(struct space *space, struct path *path, uint32_t level)
 {
-	pfn_t table = frame_pool_take(KIND_TABLE);
+	pfn_t table = frame_pool_take_blank(KIND_TABLE);
 	uint32_t index = level_index(path->address, level);
 
 	mmu_add(op_head(OP_RETYPE, 0, table, 0, 1), (uint64_t)FRAME_L1 + level - 2, 0);
@@ -160,10 +162,10 @@ static void path_add_table(struct space *space, struct path *path, uint32_t leve
  */
 void path_split_level(struct space *space, struct path *path, uint32_t level)
 {
-	pfn_t table = frame_pool_take(KIND_TABLE);
+	pfn_t table = frame_pool_take_blank(KIND_TABLE);
 
 	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level],
-			level_index(path->address, level), 1),
+			level_index(path->address, level), level_index(path->address, level - 1)),
 		table, path->entry[level]);
 	path->entry[level] = pte_make(table, (path->entry[level] & ~PTE_FRAME) | PTE_W);
 	path->table[level - 1] = table;

@@ -140,12 +140,16 @@ MUST_CHECK status_t tables_trim_step(struct space *space, uint64_t *cursor);
 /* Empty the top-level table, whatever is below (the reaper's). */
 MUST_CHECK status_t tables_teardown(struct space *space);
 
+/* The same, but its last operations are only collected, with room for so many behind them. */
+#define TEARDOWN_ROOM 8u
+MUST_CHECK status_t tables_add_teardown(const struct space *space);
+
 /* Give a table nobody refers to, or a message page, to the reaper. */
 void tables_orphan(pfn_t pfn);
 
 /* Is there work for the reaper?  Do some. */
 bool tables_orphans_left(void);
-void tables_reap_step(void);
+uint32_t tables_reap_step(void); /* returns how many entries it took away */
 uint64_t tables_orphan_count(void);
 
 #endif

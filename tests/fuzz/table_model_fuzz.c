@@ -71,7 +71,7 @@ static bool frame_is_equal(pfn_t pfn)
 
 	return frame->type == other->type && frame->refs == other->refs &&
 	       frame->holds == other->holds && frame->pool == other->pool &&
-	       frame->flags == flags && frame->live == live &&
+	       (frame->flags & ~FRAME_BLANK) == flags && frame->live == live &&
 	       (frame->epoch == flush_epoch) == other->stale;
 }
 

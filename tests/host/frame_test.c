@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "fixture.h"
 #include "object.h"
+#include "percpu.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -67,6 +68,103 @@ static void test_retype_of_an_emptied_table_leaves_zeros(void)
 	CHECK_EQUAL(set(L1_TWO, 5, 0, page(0)), ST_OK);
 	CHECK_EQUAL(retype(L1_TWO, 1, FRAME_DATA), ST_OK);
 	CHECK(is_zero(L1_TWO));
+}
+
+/* ---- blank frames ---- */
+
+static bool is_blank(pfn_t pfn)
+{
+	return frame_table[pfn].flags & FRAME_BLANK;
+}
+
+/* A DATA frame that the kernel knows to be zeros. */
+static pfn_t make_blank(void)
+{
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_L1), ST_OK);
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_DATA), ST_OK);
+	CHECK(is_blank(MORE_FIRST) && is_zero(MORE_FIRST));
+	return MORE_FIRST;
+}
+
+static void test_what_was_a_table_is_not_cleared_again(void)
+{
+	uint64_t cleared;
+
+	(void)make_blank();
+	cleared = counters.frames_cleared;
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_FREE), ST_OK);
+	CHECK(is_blank(MORE_FIRST));
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_L2), ST_OK);
+	CHECK(!is_blank(MORE_FIRST) && is_zero(MORE_FIRST));
+	CHECK_EQUAL(counters.frames_cleared, cleared);
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_MSG), ST_OK);
+	CHECK(!is_blank(MORE_FIRST));
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_DATA), ST_OK);
+	CHECK(!is_blank(MORE_FIRST)); /* a message page was written by who had it */
+	CHECK_EQUAL(retype(MORE_FIRST, 1, FRAME_L1), ST_OK);
+	CHECK_EQUAL(counters.frames_cleared, cleared + 1);
+}
+
+static void test_zeroes_make_an_unused_frame_blank(void)
+{
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK);
+	CHECK(is_blank(DATA_FIRST));
+	CHECK_EQUAL(set(L1, 0, page(1), 0), ST_OK);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST + 1, 0, 0), ST_OK);
+	CHECK(!is_blank(DATA_FIRST + 1));
+	CHECK_EQUAL(op(OP_HOLD, DATA_FIRST + 2, 0, 0), ST_OK);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST + 2, 0, 0), ST_OK);
+	CHECK(!is_blank(DATA_FIRST + 2));
+}
+
+static void test_a_blank_frame_that_was_mapped_is_none(void)
+{
+	pfn_t pfn = make_blank();
+
+	CHECK_EQUAL(set(L1, 0, pte_make(pfn, PAGE_RW), 0), ST_OK);
+	memset(frame_memory(pfn), 0xff, PAGE_SIZE);
+	CHECK_EQUAL(set(L1, 0, 0, pte_make(pfn, PAGE_RW)), ST_OK);
+	CHECK(!is_blank(pfn));
+	CHECK_EQUAL(retype(pfn, 1, FRAME_L1), ST_OK);
+	CHECK(is_zero(pfn));
+}
+
+static void test_a_blank_frame_that_was_held_is_none(void)
+{
+	pfn_t pfn = make_blank();
+
+	CHECK_EQUAL(op(OP_HOLD, pfn, 0, 0), ST_OK);
+	memset(frame_memory(pfn), 0xff, PAGE_SIZE); /* a device did */
+	CHECK_EQUAL(op(OP_RELEASE, pfn, 0, 0), ST_OK);
+	CHECK(!is_blank(pfn));
+	CHECK_EQUAL(op(OP_LEND, make_blank(), child_pool(POOL_ROOT), 0), ST_OK);
+	CHECK(!is_blank(pfn));
+}
+
+static void test_a_blank_frame_that_was_copied_to_is_none(void)
+{
+	pfn_t pfn = make_blank();
+
+	memset(frame_memory(DATA_FIRST), 0xff, PAGE_SIZE);
+	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, pfn, 5000), ST_BAD_ARGUMENT);
+	CHECK(is_blank(pfn));
+	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, pfn, 8ull << 32), ST_OK);
+	CHECK(!is_blank(pfn));
+	pfn = make_blank();
+	CHECK_EQUAL(op(OP_COPY_FRAME, DATA_FIRST, pfn, 0), ST_OK);
+	CHECK(!is_blank(pfn));
+}
+
+static void test_a_blank_frame_of_a_block_is_none(void)
+{
+	uint64_t large = pte_make(BLOCK_HEAD, PAGE_RW | PTE_PS);
+
+	CHECK_EQUAL(retype(BLOCK_HEAD, 512, FRAME_DATA), ST_OK);
+	CHECK_EQUAL(op(OP_ZERO, BLOCK_HEAD + 3, 0, 0), ST_OK);
+	CHECK(is_blank(BLOCK_HEAD + 3));
+	CHECK_EQUAL(set(L2, 1, large, 0), ST_OK);
+	CHECK_EQUAL(set(L2, 1, 0, large), ST_OK);
+	CHECK(!is_blank(BLOCK_HEAD + 3));
 }
 
 static void test_retype_refuses_used_frames(void)
@@ -698,6 +796,9 @@ static void test_check_sees_broken_frames(void)
 	BREAK(data(5)->live, 1, FRAME_RULE_UNUSED, DATA_FIRST + 5);
 	BREAK(data(5)->flags, FRAME_SPECIAL, FRAME_RULE_FLAGS, DATA_FIRST + 5);
 	BREAK(frame_table[L1].flags, FRAME_DIRTY, FRAME_RULE_FLAGS, L1);
+	BREAK(frame_table[L1].flags, FRAME_BLANK, FRAME_RULE_FLAGS, L1);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST + 5, 0, 0), ST_OK);
+	BREAK(entries(DATA_FIRST + 5)[511], 1, FRAME_RULE_FLAGS, DATA_FIRST + 5);
 	BREAK(data(1)->holds, 0, FRAME_RULE_LENT, DATA_FIRST + 1);
 	BREAK(data(1)->live, 99, FRAME_RULE_LENT, DATA_FIRST + 1);
 	BREAK(data(5)->flags, FRAME_BLOCK, FRAME_RULE_BLOCK, DATA_FIRST + 5);
@@ -756,6 +857,12 @@ static const struct check_test tests[] = {
 	CHECK_TEST(retype_clears_forged_entries),
 	CHECK_TEST(retype_keeps_data_between_plain_types),
 	CHECK_TEST(retype_of_an_emptied_table_leaves_zeros),
+	CHECK_TEST(what_was_a_table_is_not_cleared_again),
+	CHECK_TEST(zeroes_make_an_unused_frame_blank),
+	CHECK_TEST(a_blank_frame_that_was_mapped_is_none),
+	CHECK_TEST(a_blank_frame_that_was_held_is_none),
+	CHECK_TEST(a_blank_frame_that_was_copied_to_is_none),
+	CHECK_TEST(a_blank_frame_of_a_block_is_none),
 	CHECK_TEST(retype_refuses_used_frames),
 	CHECK_TEST(retype_refuses_frames_of_the_kernel_and_objects),
 	CHECK_TEST(retype_refuses_bad_arguments),

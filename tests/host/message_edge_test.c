@@ -193,6 +193,7 @@ static void forge_port(struct port *was)
 	CHECK_EQUAL(op(OP_DESTROY, PORT, 0, 0, 0), ST_OK);
 	CHECK_EQUAL(op(OP_RETYPE, PORT, 0, FRAME_DATA, 0), ST_OK);
 	*port_of(PORT) = *was;
+	frame_table[PORT].flags &= (uint8_t)~FRAME_BLANK; /* as a page that was written is not */
 }
 
 static void test_a_page_that_looks_like_a_port_is_none(void)

@@ -571,6 +571,14 @@ pfn_t machine_space_frame(uint64_t id)
 }
 
 /* See the header. */
+bool machine_space_has_thread(uint64_t id)
+{
+	const struct space *space = space_find(id);
+
+	return space && frame_table[space->thread].type == FRAME_THREAD;
+}
+
+/* See the header. */
 uint64_t machine_entry(uint64_t id, uint64_t address)
 {
 	struct space *space = space_find(id);

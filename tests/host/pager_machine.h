@@ -121,6 +121,9 @@ uint32_t machine_try(struct machine_access *access);
 /* The SPACE frame of a space of the pager's, for sim/processor.h. */
 pfn_t machine_space_frame(uint64_t space);
 
+/* It has a thread: one that is being destroyed has none soon. */
+bool machine_space_has_thread(uint64_t space);
+
 /* Faults that reached the pager since the start. */
 extern uint64_t machine_faults;
 /* Operations of the last cure. */

@@ -1410,6 +1410,24 @@ static void test_teardown_of_a_victim_that_was_refused_is_done_later(void)
 	CHECK(refuse_end(1));
 }
 
+/* A space ends in one batch; if that is refused, a job does it. */
+static void test_space_whose_end_was_refused_once_ends_by_a_job(void)
+{
+	uint64_t a = create(), frames = stats().frames_free;
+
+	map_at(a, BASE, 8 * PAGE, RW);
+	fill(a, BASE, 8, 1);
+	refuse(OP_CLEAR, 1);
+	CHECK_EQUAL(machine_system(PAGER_SPACE_DESTROY, a, 0, 0, 0, 0, 0)->status, ST_OK);
+	CHECK(refuse_end(1));
+	spaces_count = 0;
+	CHECK_EQUAL(stats().spaces, 1);
+	machine_settle();
+	CHECK_EQUAL(stats().spaces, 0);
+	CHECK(stats().frames_free > frames);
+	machine_check();
+}
+
 /* What cannot be taken apart stays: its frames are not given to others. */
 static void test_space_whose_message_page_cannot_go_stays(void)
 {
@@ -1419,6 +1437,8 @@ static void test_space_whose_message_page_cannot_go_stays(void)
 	refuse(OP_CLEAR, 1);
 	spaces_count = 0;
 	CHECK_EQUAL(machine_system(PAGER_SPACE_DESTROY, a, 0, 0, 0, 0, 0)->status, ST_OK);
+	CHECK(refuse_end(1));
+	refuse(OP_CLEAR, 1); /* by the job that tries once more, too */
 	while (machine_slice())
 		;
 	CHECK(refuse_end(1));
@@ -1655,6 +1675,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(refused_move_leaves_shared_tables_alone),
 	CHECK_TEST(victims_memory_goes_and_its_message_page_stays),
 	CHECK_TEST(teardown_of_a_victim_that_was_refused_is_done_later),
+	CHECK_TEST(space_whose_end_was_refused_once_ends_by_a_job),
 	CHECK_TEST(space_whose_message_page_cannot_go_stays),
 	CHECK_TEST(refusal_of_any_operation_is_told),
 };

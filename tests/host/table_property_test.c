@@ -235,8 +235,8 @@ static void make_split(void)
 		parent = any_table();
 		index = any_index(parent);
 	}
-	make(OP_SPLIT, parent, index, 0, frame_of_type(percent(50) ? FRAME_FREE : FRAME_DATA),
-		current_entry(parent, index));
+	make(OP_SPLIT, parent, index, percent(50) ? 0 : any_count(),
+		frame_of_type(percent(50) ? FRAME_FREE : FRAME_DATA), current_entry(parent, index));
 }
 
 static void make_run(uint32_t code)
@@ -378,7 +378,7 @@ static bool frame_is_equal(pfn_t pfn)
 
 	return frame->type == expected->type && frame->refs == expected->refs &&
 	       frame->holds == expected->holds && frame->pool == expected->pool &&
-	       frame->flags == flags && frame->live == live &&
+	       (frame->flags & ~FRAME_BLANK) == flags && frame->live == live &&
 	       (frame->epoch == flush_epoch) == expected->stale;
 }
 

@@ -601,6 +601,29 @@ static void test_split_of_empty_and_full_tables(void)
 	CHECK(live(MORE_FIRST + 1) == 512 && entries(MORE_FIRST)[511] == (page(511 % 60) & ~PTE_W));
 }
 
+static void test_split_copies_all_wherever_it_begins(void)
+{
+	for (uint32_t near = 0; near < TABLE_ENTRIES; near += 73) {
+		pfn_t fresh = MORE_FIRST + near;
+
+		CHECK_EQUAL(retype(fresh, 1, FRAME_DATA), ST_OK);
+		memset(frame_memory(fresh), 0xff, PAGE_SIZE);
+		CHECK_EQUAL(run(OP_CLEAR, L1, 0, TABLE_ENTRIES, 0, 0), ST_OK);
+		CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+		CHECK_EQUAL(set(L1, 300, 0x10, 0), ST_OK);
+		CHECK_EQUAL(set(L1, 511, page(1), 0), ST_OK);
+		CHECK_EQUAL(run(OP_COPY, L2, 0, 1, target(L2_TWO, 0), 0), ST_OK);
+		CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_SPLIT, 0, L2_TWO, 0, near), fresh,
+				    entries(L2_TWO)[0]),
+			ST_OK);
+		CHECK(memcmp(entries(fresh), entries(L1), PAGE_SIZE) == 0 && live(fresh) == 3);
+		CHECK(entries(fresh)[0] == (page(0) & ~PTE_W) && entries(fresh)[300] == 0x10 &&
+			entries(fresh)[511] == (page(1) & ~PTE_W));
+		CHECK_EQUAL(set(L2_TWO, 0, 0, entries(L2_TWO)[0]), ST_OK);
+		CHECK_EQUAL(run(OP_CLEAR, fresh, 0, TABLE_ENTRIES, 0, 0), ST_OK);
+	}
+}
+
 static void test_split_refuses(void)
 {
 	uint64_t head = op_head(OP_SPLIT, 0, L2, 0, 0), entry;
@@ -1054,6 +1077,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(split_gives_a_copy_to_one_parent),
 	CHECK_TEST(split_works_at_each_level),
 	CHECK_TEST(split_of_empty_and_full_tables),
+	CHECK_TEST(split_copies_all_wherever_it_begins),
 	CHECK_TEST(split_refuses),
 	CHECK_TEST(split_refuses_before_any_change_when_a_counter_is_full),
 	CHECK_TEST(split_counts_a_frame_that_stands_twice),

@@ -8,7 +8,7 @@
  * Assumed: what the contracts require; flush_everything() changes the epoch and no frame;
  * frame_memory() gives memory that is no part of the frame table.
  *
- * PROVED: frame_get, frame_short_limit, frame_is_unused, frame_type_is_table
+ * PROVED: frame_get, frame_short_limit, frame_is_unused, frame_type_is_table, type_leaves_zeros
  * PROVED: frame_type_is_interpreted, frame_type_change_clears, frame_make_quiet, frame_retype
  * PROVED: frame_hold, frame_release
  *
@@ -69,6 +69,10 @@ bool frame_type_is_table(frame_type_t type);
     ensures \result <==> FRAME_L1 <= type <= FRAME_PORT; */
 bool frame_type_is_interpreted(frame_type_t type);
 
+/*@ assigns \nothing;
+    ensures \result <==> FRAME_L1 <= type < FRAME_TOP; */
+static bool type_leaves_zeros(frame_type_t type);
+
 /* What the kernel or the MMU interprets is cleared before and after, but for a table below the top:
    without live entries it is zeros already (rule 7). */
 /*@ predicate clears(integer from, integer to) = !(FRAME_L1 <= from < FRAME_TOP) &&
@@ -95,8 +99,10 @@ bool frame_make_quiet(pfn_t pfn);
       prove_page[0 .. TABLE_ENTRIES - 1];
     ensures decided: \result == ST_OK <==> \old(ram(pfn)) && \old(unused(frame_table[pfn]));
     ensures refused: \result != ST_OK ==> same(frame_table[pfn], \old(frame_table[pfn]));
-    ensures retyped: \result == ST_OK ==> frame_table[pfn].type == type && frame_table[pfn].flags == 0;
-    ensures cleared: \result == ST_OK && clears(\old(frame_table[pfn].type), type) ==>
+    ensures retyped: \result == ST_OK ==> frame_table[pfn].type == type &&
+      (frame_table[pfn].flags == 0 || (frame_table[pfn].flags == FRAME_BLANK && (type == FRAME_FREE || type == FRAME_DATA)));
+    ensures cleared: \result == ST_OK && !(\old(frame_table[pfn].flags) & FRAME_BLANK) &&
+      clears(\old(frame_table[pfn].type), type) ==>
       \forall integer i; 0 <= i < TABLE_ENTRIES ==> prove_page[i] == 0;
     ensures kept: frame_table[pfn].refs == \old(frame_table[pfn].refs) &&
       frame_table[pfn].holds == \old(frame_table[pfn].holds) &&
@@ -108,7 +114,7 @@ bool frame_make_quiet(pfn_t pfn);
 status_t frame_retype(pfn_t pfn, frame_type_t type);
 
 /*@ requires pfn < frame_count <= PROVE_FRAMES;
-    assigns frame_table[pfn].holds;
+    assigns frame_table[pfn].holds, frame_table[pfn].flags;
     ensures counted: \result == ST_OK ==> frame_table[pfn].holds == \old(frame_table[pfn].holds) + 1;
     ensures refused: \result != ST_OK ==> frame_table[pfn].holds == \old(frame_table[pfn].holds);
     ensures limit: \old(frame_table[pfn].holds) >= FRAME_HOLDS_MAX ==> \result == ST_LIMIT; */

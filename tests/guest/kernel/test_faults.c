@@ -220,6 +220,37 @@ static bool a_cure_of_two_operations_in_the_reply(void)
 	return true;
 }
 
+/* A cure that copies to a frame which is known to be zeros, and maps another: it is zeros no more. */
+static bool a_frame_copied_to_by_a_cure_is_blank_no_more(void)
+{
+	struct message message;
+	struct sub sub;
+	pfn_t source = frame_take_as(FRAME_DATA), target = frame_take_as(FRAME_L1),
+	      other = frame_take_as(FRAME_DATA);
+
+	frame_fill(source, pte_make(boot->init_space, DATA_BITS));
+	CHECK_OK(op_on(OP_RETYPE, target, FRAME_DATA, 0));
+	CHECK_EQUAL(FRAMES[target].flags, FRAME_BLANK);
+	CHECK(run(&sub, program_write_call_write, SUB_UNUSED, 77));
+	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER | FAULT_WRITE, 1));
+	message.tag = FAULT_RESUME; /* in vain, but from here on the short path knows the request */
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	message.tag = FAULT_RESUME | 2ull << TAG_OPS_SHIFT;
+	message.w[0] = op_head(OP_COPY_FRAME, 0, source, 0, 0);
+	message.w[1] = target;
+	message.w[2] = 0;
+	message.w[3] = op_head(OP_SET, 0, sub.image_table, sub_index(SUB_UNUSED), 1);
+	message.w[4] = pte_make(other, DATA_BITS);
+	message.w[5] = 0;
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	CHECK_EQUAL(TAG_LABEL(message.tag), 1); /* its call */
+	CHECK_EQUAL(FRAMES[target].flags, 0);
+	CHECK_OK(op_on(OP_RETYPE, target, FRAME_L1, 0));
+	CHECK_OK(op_many(OP_READ, target, 0, 1, 0, 0));
+	CHECK_EQUAL(results[0], 0);
+	return true;
+}
+
 static bool a_cure_in_the_message_page(void)
 {
 	struct op *ops = MESSAGE_PAGE;
@@ -524,6 +555,8 @@ const struct test tests_faults[] = {
 		a_fault_cured_while_queued_costs_no_message },
 	{ "a_cure_of_one_operation_in_the_reply", a_cure_of_one_operation_in_the_reply },
 	{ "a_cure_of_two_operations_in_the_reply", a_cure_of_two_operations_in_the_reply },
+	{ "a_frame_copied_to_by_a_cure_is_blank_no_more",
+		a_frame_copied_to_by_a_cure_is_blank_no_more },
 	{ "a_cure_in_the_message_page", a_cure_in_the_message_page },
 	{ "more_operations_than_registers_go_on_in_the_message_page",
 		more_operations_than_registers_go_on_in_the_message_page },

@@ -192,6 +192,8 @@ static bool lesson_xsa214_a_new_owner_finds_no_marks(void)
 	CHECK_OK(op_many(OP_CLEAR, upper, 0, 1, 0, 0));
 	CHECK_EQUAL(FRAMES[upper].flags, FRAME_SPECIAL);
 	CHECK_OK(op_on(OP_RETYPE, upper, FRAME_FREE, 0));
+	CHECK_EQUAL(FRAMES[upper].flags, FRAME_BLANK); /* and zeros it is: kernel_ok() looks */
+	CHECK_OK(op_on(OP_TRANSFER, upper, pool, 0));
 	CHECK_EQUAL(FRAMES[upper].flags, 0);
 	return true;
 }

@@ -111,7 +111,7 @@ static void access_somewhere(void)
 	uint32_t access = kinds[random_below(&chance, 6)];
 	uint32_t processor = random_below(&chance, processor_count);
 
-	if (!process_may_run(process) || machine_space_frame(process->id) == 0)
+	if (!process_may_run(process) || !machine_space_has_thread(process->id))
 		return;
 	if (!history.is_threaded)
 		processor = process->processor;
