@@ -16,10 +16,10 @@
 static status_t operation_nop(struct batch *batch, const struct op *op);
 static status_t operation_flush(struct batch *batch, const struct op *op);
 
-/* hints: the flags it may have, beside none.  Operations on objects have theirs in object_ops.c. */
+/* flags: those it may have.  Operations on objects have theirs in object_ops.c. */
 static const struct operation {
 	operation_t *run;
-	uint32_t hints;
+	uint32_t flags;
 } operations[] = {
 	[OP_NOP] = { operation_nop, 0 },
 	[OP_RETYPE] = { frame_op_retype, 0 },
@@ -28,8 +28,8 @@ static const struct operation {
 	[OP_COPY] = { table_op_copy, HINTS },
 	[OP_SPLIT] = { table_op_split, HINTS },
 	[OP_MOVE] = { table_op_move, HINTS },
-	[OP_CLEAR] = { table_op_clear, HINTS },
-	[OP_PROTECT] = { table_op_protect, HINTS },
+	[OP_CLEAR] = { table_op_clear, HINTS | OP_CLEAR_RUNS },
+	[OP_PROTECT] = { table_op_protect, HINTS | OP_PROTECT_SOLE },
 	[OP_READ] = { table_op_read, 0 },
 	[OP_HARVEST] = { table_op_harvest, HINTS },
 	[OP_ZERO] = { frame_op_zero, 0 },
@@ -83,18 +83,18 @@ static void batch_flush(const struct batch *batch, uint32_t hint)
 /* The rare forms of an operation: hints, unknown bits. */
 static __attribute__((noinline)) status_t batch_operation(struct batch *batch, const struct op *op)
 {
-	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head);
+	uint32_t code = OP_CODE(op->head), flags = OP_FLAGS(op->head), hint = flags & HINTS;
 	status_t status;
 
 	if (op->head & OP_HEAD_RESERVED)
 		return ST_BAD_ARGUMENT;
 	if (code >= OP_SPACE_CREATE)
 		return code < OP_COUNT ? object_operation(batch, op) : ST_BAD_CALL;
-	if ((flags & ~operations[code].hints) || flags > FLUSH_ALL)
+	if ((flags & ~operations[code].flags) || hint > FLUSH_ALL)
 		return ST_BAD_ARGUMENT;
 	status = operations[code].run(batch, op);
-	if (flags != FLUSH_NONE && (status == ST_OK || batch->done != 0))
-		batch_flush(batch, flags);
+	if (hint != FLUSH_NONE && (status == ST_OK || batch->done != 0))
+		batch_flush(batch, hint);
 	return status;
 }
 

@@ -22,6 +22,7 @@
 #include "frame.h"
 #include "pool.h"
 #include "table.h"
+#include <stddef.h>
 
 /* Frame numbers beyond FRAME_NUMBER_BITS are refused as bits, before they could be cut off. */
 #define ENTRY_FRAME ((((1ull << FRAME_NUMBER_BITS) - 1)) << PAGE_SHIFT)
@@ -94,6 +95,32 @@ static inline struct frame *entry_target(uint64_t entry)
 static inline bool frame_is_uncounted(const struct frame *frame)
 {
 	return frame->type == FRAME_ZERO || frame->type == FRAME_NONE;
+}
+
+/*
+ * The first word of a frame's entry: references, live, type, flags.  A *sole* page is DATA with one
+ * reference that is nothing else besides (lent, in a block): one comparison.
+ */
+#define FRAME_WORD_REF	 1ull
+#define FRAME_WORD_DIRTY ((uint64_t)FRAME_DIRTY << 56)
+#define FRAME_WORD_DATA	 ((uint64_t)FRAME_DATA << 48)
+#define FRAME_WORD_FREE_BITS ((uint64_t)(FRAME_DIRTY | FRAME_BLANK) << 56) /* may be set */
+
+_Static_assert(offsetof(struct frame, refs) == 0 && offsetof(struct frame, type) == 6 &&
+		       offsetof(struct frame, flags) == 7 && FRAME_DIRTY == 1,
+	"the first word of struct frame");
+
+static inline uint64_t frame_word(const struct frame *frame)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, frame, sizeof(word));
+	return word;
+}
+
+static inline bool frame_word_is_sole_page(uint64_t word)
+{
+	return (word & ~FRAME_WORD_FREE_BITS) == (FRAME_WORD_DATA | FRAME_WORD_REF);
 }
 
 /* The bits in which `entry` differs from `expected`: A and D of a present entry do not count. */

@@ -29,6 +29,55 @@ static inline status_t clear_entry(struct batch *batch, const struct table *tabl
 	return ST_OK;
 }
 
+/* The last reference to a page goes with the entry that was `old`; `word` is the first of the frame's
+   entry.  Returns its result. */
+static inline uint64_t page_drop(struct frame *page, uint64_t word, pfn_t pfn, uint64_t old)
+{
+	word = FRAME_WORD_DATA | ((word | old / PTE_D * FRAME_WORD_DIRTY) & FRAME_WORD_DIRTY);
+	__builtin_memcpy(page, &word, sizeof(word));
+	page->epoch = flush_epoch;
+	return ((uint64_t)RESULT_FRAME << 60 | pfn) + word / FRAME_WORD_DIRTY * RESULT_DIRTY;
+}
+
+/*
+ * The entries of a leaf table from `i` on, as long as they are what most are: absent, or a page of
+ * DATA that has no other use.  Frames with consecutive numbers share a result.  Returns where it
+ * stopped: at something else, or for lack of room.
+ */
+static __attribute__((noinline)) uint32_t clear_pages(
+	struct batch *batch, const struct table *table, uint32_t i, uint32_t end)
+{
+	uint64_t *last = batch->results + batch->result_count - 1, next = 0;
+	uint64_t *entry = table->entries + i, *const behind = table->entries + end;
+	uint32_t room = batch->result_max - batch->result_count, cleared = 0;
+
+	for (; entry != behind; entry++) {
+		uint64_t old = *entry, word, result;
+		pfn_t pfn = pte_pfn(old);
+
+		if (old == 0)
+			continue;
+		if (!(old & PTE_P) || room == 0)
+			break;
+		word = frame_word(&frame_table[pfn]);
+		if (!frame_word_is_sole_page(word))
+			break;
+		old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+		cleared++;
+		result = page_drop(&frame_table[pfn], word, pfn, old);
+		if (likely(result == next)) {
+			*last += RESULT_MORE;
+		} else {
+			*++last = result;
+			room--;
+		}
+		next = result + 1;
+	}
+	batch->result_count = batch->result_max - room;
+	table->frame->live = (uint16_t)(table->frame->live - cleared);
+	return (uint32_t)(entry - table->entries);
+}
+
 /* A run becomes 0; what goes for good is reported. */
 status_t table_op_clear(struct batch *batch, const struct op *op)
 {
@@ -42,6 +91,8 @@ status_t table_op_clear(struct batch *batch, const struct op *op)
 		return ST_BAD_ARGUMENT;
 	end = run.first + run_take(batch, run.count);
 	for (i = run.first; run.table.frame->live != 0; i++) {
+		if ((OP_FLAGS(op->head) & OP_CLEAR_RUNS) && run.table.level == 1)
+			i = clear_pages(batch, &run.table, i, end);
 		i = entries_skip_zero(run.table.entries, i, end);
 		if (i == end)
 			break;
@@ -73,16 +124,37 @@ static bool rights_only_shrink(const struct rights *rights, bool leaf)
 static uint32_t protect_shrink(
 	uint64_t *entries, uint32_t first, uint32_t end, const struct rights *rights)
 {
-	uint64_t keep = ~(rights->remove & ~rights->add), add = rights->add;
+	uint64_t remove = rights->remove & ~rights->add, add = rights->add;
 
+#pragma GCC unroll 8
 	for (uint32_t i = first; i < end; i++) {
-		if (!(entries[i] & PTE_P))
-			continue;
-		__atomic_fetch_and(&entries[i], keep, __ATOMIC_RELAXED);
-		if (add != 0)
+		if (entries[i] & PTE_P)
+			__atomic_fetch_and(&entries[i], ~remove, __ATOMIC_RELAXED);
+	}
+	for (uint32_t i = first; add != 0 && i < end; i++) {
+		if (entries[i] & PTE_P)
 			__atomic_fetch_or(&entries[i], add, __ATOMIC_RELAXED);
 	}
 	return end;
+}
+
+/* W for pages that have no other use: all that entry_check() asks of a page of DATA holds. */
+static __attribute__((noinline)) void protect_sole(
+	const struct batch *batch, uint64_t *entries, uint32_t first, uint32_t end)
+{
+	uint16_t pool = batch->pool;
+
+	for (uint32_t i = first; i < end; i++) {
+		uint64_t entry = entries[i];
+		const struct frame *page;
+
+		if ((entry & (PTE_P | PTE_W | PTE_U)) != (PTE_P | PTE_U))
+			continue;
+		page = entry_target(entry);
+		if (frame_word_is_sole_page(frame_word(page)) && page->holds == 0 &&
+			page->pool == pool)
+			__atomic_fetch_or(&entries[i], PTE_W, __ATOMIC_RELAXED);
+	}
 }
 
 /* Other changes are checked as new entries.  Returns how far it came. */
@@ -109,6 +181,7 @@ static uint32_t protect_checked(struct batch *batch, const struct run *run, uint
 status_t table_op_protect(struct batch *batch, const struct op *op)
 {
 	struct rights rights = { op->a, op->b };
+	bool only_sole = OP_FLAGS(op->head) & OP_PROTECT_SOLE;
 	struct run run;
 	uint32_t end;
 	status_t status = run_open(batch, op, &run);
@@ -117,8 +190,12 @@ status_t table_op_protect(struct batch *batch, const struct op *op)
 		return status;
 	if ((op->a | op->b) & ~RIGHTS)
 		return ST_BAD_ARGUMENT;
+	if (only_sole && (run.table.level != 1 || op->a != 0 || op->b != PTE_W))
+		return ST_BAD_ARGUMENT;
 	end = run.first + run_take(batch, run.count);
-	if (rights_only_shrink(&rights, run.table.level == 1))
+	if (only_sole)
+		protect_sole(batch, run.table.entries, run.first, end);
+	else if (rights_only_shrink(&rights, run.table.level == 1))
 		end = protect_shrink(run.table.entries, run.first, end, &rights);
 	else
 		end = protect_checked(batch, &run, end, &rights, &status);

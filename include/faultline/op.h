@@ -64,9 +64,12 @@ enum {
 	OP_SPLIT,
 	/* As OP_COPY, but the source becomes 0 and nothing loses W. */
 	OP_MOVE,
-	/* `count` entries become 0.  a, b: 0. */
+	/* `count` entries become 0.  a, b: 0.  Flag OP_CLEAR_RUNS: frames with consecutive numbers may
+	   be reported by one result (RESULT_COUNT). */
 	OP_CLEAR,
-	/* Present entries: remove the bits of a, then add those of b; both out of W, U, NX. */
+	/* Present entries: remove the bits of a, then add those of b; both out of W, U, NX.  Flag
+	   OP_PROTECT_SOLE, in a leaf table, a = 0, b = W: only entries with U whose page is DATA of the
+	   caller's own pool with one reference, and not held or lent. */
 	OP_PROTECT,
 	/* The raw entries become results. */
 	OP_READ,
@@ -136,6 +139,8 @@ enum {
  */
 enum { FLUSH_NONE = 0, FLUSH_SPACE = 1, FLUSH_ALL = 2 };
 #define OP_START_ANSWER (1u << 2)
+#define OP_CLEAR_RUNS (1u << 2)
+#define OP_PROTECT_SOLE (1u << 2)
 
 /* OP_POOL_CREATE, a. */
 #define POOL_LIMITED (1ull << 63)
@@ -181,6 +186,9 @@ enum {
 #define RESULT_BLOCK (1ull << 33) /* with RESULT_FRAME: the first frame of a block whose last 2 MiB
                                      entry went; 4 KiB entries may still map its frames */
 #define RESULT_PFN(r) ((pfn_t)((r) & 0xfffffffull))
+/* With RESULT_FRAME, when OP_CLEAR_RUNS asked for it: so many DATA frames from RESULT_PFN on. */
+#define RESULT_MORE (1ull << 40)
+#define RESULT_COUNT(r) ((uint32_t)((r) >> 40 & 0x3ffu) + 1u)
 
 #define OP_INDEX_SHIFT 16
 #define OP_COUNT_SHIFT 25

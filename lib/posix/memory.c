@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #define PROTECTION_BITS ((uint64_t)(PROT_READ | PROT_WRITE | PROT_EXEC))
-#define WIRE_FLAGS \
-	((uint64_t)(MAP_SHARED | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_STACK | MAP_POPULATE))
+#define WIRE_FLAGS                                                                           \
+	((uint64_t)(MAP_SHARED | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_STACK | MAP_POPULATE | \
+		MAP_NORESERVE))
 
 static uint64_t break_now; /* 0: not asked for yet */
 

@@ -31,6 +31,7 @@ struct walk_check {
 	struct space *space;
 	bool regions_hold; /* no job: pages must fit the regions */
 	uint64_t pages;
+	bool is_withheld; /* W, from the table at hand */
 	uint32_t rule; /* violated */
 	uint64_t where;
 };
@@ -53,7 +54,9 @@ static void check_region(struct walk_check *walk, uint64_t address, uint64_t ent
 
 	if (violated(walk, !region, CHECK_NO_REGION, address))
 		return;
-	allowed = region_leaf_bits(region) | (region->protection & MAP_WRITE ? PTE_W : 0);
+	allowed = region_leaf_bits(region);
+	if (region->protection & MAP_WRITE || walk->is_withheld)
+		allowed |= PTE_W;
 	violated(walk, (entry & (PTE_W | PTE_U) & ~allowed) != 0, CHECK_RIGHTS, address);
 	violated(walk, (allowed & PTE_NX) && !(entry & PTE_NX), CHECK_RIGHTS, address);
 	is_shared = region->protection & MAP_SHARED;
@@ -114,8 +117,11 @@ static void check_entry(struct walk_check *walk, uint64_t entry, uint32_t level,
 	if (level == mmu_levels && slot <= LAYOUT_USER_LAST_SLOT)
 		violated(
 			walk, !(walk->space->used[slot / 64] >> (slot % 64) & 1), CHECK_SLOT, slot);
-	if (check_link(walk, entry, level))
-		check_table(walk, pte_pfn(entry), level - 1, address);
+	if (!check_link(walk, entry, level))
+		return;
+	if (level == 2)
+		walk->is_withheld = table_is_withheld(entry);
+	check_table(walk, pte_pfn(entry), level - 1, address);
 }
 
 static void check_table(struct walk_check *walk, pfn_t table, uint32_t level, uint64_t base)
@@ -154,6 +160,29 @@ static void check_top(struct walk_check *walk)
 	}
 }
 
+/* What is remembered of the tables (space.h) is what they are. */
+static void check_known(struct walk_check *walk)
+{
+	const struct path_known *known = &walk->space->known;
+	const struct untouched *untouched = &walk->space->untouched;
+	struct path path;
+	uint64_t pages;
+
+	if (untouched->end != 0)
+		violated(walk,
+			tables_count(walk->space, untouched->start, untouched->end, &pages) != ST_OK ||
+				pages != 0,
+			CHECK_KNOWN, untouched->start);
+	if (known->base == 0)
+		return;
+	if (violated(walk, path_read(&path, walk->space, known->base - 1) != ST_OK, CHECK_READ,
+		    walk->space->top))
+		return;
+	for (uint32_t level = 1; level < mmu_levels; level++)
+		violated(walk, path.table[level] != known->table[level], CHECK_KNOWN,
+			known->base - 1);
+}
+
 static uint32_t check_space(struct space *space, uint64_t *where)
 {
 	struct walk_check walk = {
@@ -166,6 +195,7 @@ static uint32_t check_space(struct space *space, uint64_t *where)
 		return CHECK_REGIONS;
 	}
 	check_top(&walk);
+	check_known(&walk);
 	violated(&walk, walk.pages != space->resident && space->job.kind != JOB_TEARDOWN,
 		CHECK_RESIDENT, space->id);
 	*where = walk.where;

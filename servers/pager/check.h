@@ -29,6 +29,7 @@ enum {
 	CHECK_LEAK,	     /* a frame in use that nothing refers to */
 	CHECK_KINDS,	     /* the counts of frames by kind are wrong */
 	CHECK_READ,	     /* a table could not be read */
+	CHECK_KNOWN,	     /* what a space remembers of its tables or regions is not so */
 	CHECK_RULES
 };
 

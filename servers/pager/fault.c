@@ -237,6 +237,7 @@ void fault_undo(void)
 	if (cure.filled != 0 && mmu_frame(cure.filled)->type == FRAME_L1)
 		cure.resident -= mmu_frame(cure.filled)->live - cure.live;
 	cure.space->resident -= cure.resident;
+	path_forget(cure.space);
 	if (cure.is_message)
 		cure.space->message = 0;
 	frame_pool_undo();

@@ -148,14 +148,27 @@ uint64_t frame_pool_fail(uint64_t at, bool onward)
 }
 
 /* See the header. */
+void frame_pool_put_run(pfn_t first, uint32_t count)
+{
+	struct frame_info *info = frame_pool.info;
+
+	if (frame_pool.first == 0)
+		frame_pool.first = first;
+	else
+		info[frame_pool.last].next = first;
+	frame_pool.free += count;
+	frame_pool.last = first + count - 1;
+	for (pfn_t next = first + 1; count-- > 0; next++)
+		info[next - 1] = (struct frame_info){ .next = next, .kind = KIND_FREE };
+	info[frame_pool.last].next = 0;
+}
+
+/* See the header. */
 void frame_pool_put(pfn_t pfn)
 {
-	struct frame_info *info = &frame_pool.info[pfn];
-
-	info->next = 0;
-	info->kind = KIND_FREE;
-	frame_pool.free++;
 	if (frame_pool.first != 0 && mmu_frame(pfn)->flags & FRAME_BLANK) {
+		frame_pool.info[pfn] = (struct frame_info){ .kind = KIND_FREE };
+		frame_pool.free++;
 		if (frame_pool.blanks.first == 0)
 			frame_pool.blanks.first = pfn;
 		else
@@ -163,11 +176,7 @@ void frame_pool_put(pfn_t pfn)
 		frame_pool.blanks.last = pfn;
 		return;
 	}
-	if (frame_pool.first == 0)
-		frame_pool.first = pfn;
-	else
-		frame_pool.info[frame_pool.last].next = pfn;
-	frame_pool.last = pfn;
+	frame_pool_put_run(pfn, 1);
 }
 
 /* See the header. */

@@ -45,7 +45,8 @@ enum frame_class { FRAMES_PROGRAM, FRAMES_SERVER, FRAMES_PAGER, FRAME_CLASSES };
 struct frame_info {
 	uint32_t next; /* of the queue it is in */
 	uint8_t kind;  /* enum frame_kind */
-	uint8_t unused[3];
+	bool withheld; /* a leaf table: see tables.h */
+	uint8_t unused[2];
 };
 _Static_assert(sizeof(struct frame_info) == 8, "a word per frame");
 
@@ -160,8 +161,10 @@ static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
 	frame_pool.info[pfn].kind = (uint8_t)kind;
 }
 
-/* A frame that nothing uses any more, typed DATA.  Blank ones have a queue of their own. */
+/* A frame that nothing uses any more, typed DATA; blank ones have a queue of their own.  Or that many,
+   with consecutive numbers, which were in use just now and so are not blank. */
 void frame_pool_put(pfn_t pfn);
+void frame_pool_put_run(pfn_t first, uint32_t count);
 
 /* Frames taken from here on belong to one undertaking. */
 static inline void frame_pool_begin(void)

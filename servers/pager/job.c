@@ -12,6 +12,7 @@
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
 #define SLICE_STEPS	  2u
+#define REGIONS_AT_ONCE	  2u /* of a range that is unmapped; more are left to the reaper */
 #define REAP_ENTRIES	  512u /* then no further table is begun ... */
 #define REAP_TABLE	  64u  /* ... each of which counts so much besides */
 #define REGIONS_PER_SLICE 128u
@@ -64,6 +65,14 @@ static void queue_remove(struct space *space)
 	}
 }
 
+/* See the header. */
+void job_release_regions(struct region_node **regions)
+{
+	region_map_release(regions);
+	if (region_map_reap(REGIONS_AT_ONCE))
+		regions_left = job_work_left = true;
+}
+
 /* ---- the kinds ---- */
 
 static status_t step_unmap(struct space *space, bool *done)
@@ -74,8 +83,7 @@ static status_t step_unmap(struct space *space, bool *done)
 
 	if (status != ST_OK || job->cursor < job->end)
 		return status;
-	region_map_release(&job->removed);
-	regions_left = job_work_left = true;
+	job_release_regions(&job->removed);
 	if (job->populate) {
 		job->kind = JOB_POPULATE;
 		job->cursor = job->start;
@@ -89,24 +97,18 @@ static status_t step_unmap(struct space *space, bool *done)
 static status_t step_protect(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	uint64_t remove = job->rights & MAP_WRITE ? 0 : PTE_W;
-	uint64_t add = job->rights & MAP_EXEC ? 0 : PTE_NX;
+	uint32_t changes = job->change.is_one ? 2 : 1 + REGIONS_PER_SLICE / 8;
 	status_t status;
 
-	if (!(job->rights & (MAP_READ | MAP_WRITE | MAP_EXEC)))
-		remove |= PTE_U;
 	if (!job->regions_next) {
-		if (remove != 0 || add != 0)
-			status = tables_protect_step(space, &job->cursor, job->end, remove, add);
-		else
-			status = (job->cursor = job->end, ST_OK);
+		status = tables_protect_step(space, &job->cursor, job->end, &job->change);
 		if (status == ST_OK && job->cursor >= job->end) {
 			job->regions_next = true;
 			job->cursor = job->start;
 		}
 		return status;
 	}
-	status = region_map_reserve(space->regions, 1 + REGIONS_PER_SLICE / 8);
+	status = region_map_reserve(space->regions, changes);
 	if (status == ST_OK)
 		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
 			REGIONS_PER_SLICE, &job->cursor);

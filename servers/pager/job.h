@@ -33,11 +33,20 @@ enum job_kind {
 	JOB_TEARDOWN  /* everything: the space is a victim or dying */
 };
 
+/* What changing the rights of regions means for the pages in them. */
+struct rights_change {
+	uint64_t remove, add; /* bits of W, U; NX */
+	bool is_one;	      /* all are in one private region, ... */
+	bool opens;	      /* ... which becomes writable ... */
+	bool grants;	      /* ... and so do, at once, pages that have no other use */
+};
+
 struct job {
 	uint8_t kind;	   /* enum job_kind */
 	bool populate;	   /* UNMAP: [start, end) is to be filled afterwards */
 	bool regions_next; /* PROTECT: the pages are done, the regions follow */
-	uint32_t rights;   /* PROTECT: what the regions get */
+	uint32_t rights;   /* PROTECT: what the regions get ... */
+	struct rights_change change; /* ... and the pages */
 	uint64_t start, cursor, end;
 	uint64_t floor, ceiling;     /* UNMAP: no pages but those that go lie between these */
 	struct region_node *removed; /* UNMAP, MOVE */
@@ -55,6 +64,8 @@ bool job_begin(struct space *space, status_t *status);
 /* Give up the job of a space; whoever waits for it is answered NOT_FOUND. */
 void job_drop(struct space *space);
 
+/* The regions of a range are no longer needed: a few are taken apart now, more by the reaper. */
+void job_release_regions(struct region_node **regions);
 /* Region maps were released: the reaper takes them apart. */
 void job_reap_regions(void);
 

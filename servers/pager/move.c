@@ -205,10 +205,14 @@ status_t move_step(struct space *space, const struct move *move, uint64_t *curso
 		return status;
 	if (run.has_target)
 		mmu_add(op_head(OP_CLEAR, 0, to, index, run.count), 0, 0);
+	if (run.has_source && run.level == 1 && frame_pool.info[from].withheld)
+		mmu_add(op_head(OP_PROTECT, 0, from, level_index(run.from.address, 1), run.count),
+			PTE_W, 0);
 	if (run.has_source)
 		mmu_add(op_head(OP_MOVE, 0, from, level_index(run.from.address, run.level),
 				run.count),
 			(uint64_t)to << OP_PFN_SHIFT | (uint64_t)index << OP_INDEX_SHIFT, 0);
+	path_forget(space);
 	if (mmu_count != 0)
 		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 	status = tables_run();

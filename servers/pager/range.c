@@ -175,41 +175,84 @@ status_t tables_count_below(
 /* See tables.h. */
 status_t tables_drop_empty(struct space *space, const struct path *path, uint32_t level)
 {
-	status_t status = ST_OK;
+	uint32_t rest = mmu_frame(path->table[level])->live, index = 0;
+	status_t status;
 
-	while (status == ST_OK && level < mmu_levels && mmu_frame(path->table[level])->live == 0) {
-		uint32_t index = level_index(path->address, ++level);
-
+	if (rest != 0 || level == mmu_levels)
+		return ST_OK;
+	for (; rest == 0 && level < mmu_levels; rest = mmu_frame(path->table[level])->live - 1u) {
+		index = level_index(path->address, ++level);
 		mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, 1), 0, 0);
-		status = tables_run();
-		if (status == ST_OK && level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
-			space_unmark_slot(space, index);
 	}
+	path_forget(space);
+	status = tables_run();
+	if (status == ST_OK && level == mmu_levels && index <= LAYOUT_USER_LAST_SLOT)
+		space_unmark_slot(space, index);
 	return status;
 }
 
-/* Clear a run of entries of one table, and count what went. */
-static status_t clear_run(
-	struct space *space, const struct path *path, uint32_t level, uint32_t count)
+/* Pages below one entry of level 3, all of which are between path->address and `end`. */
+static status_t count_level3(
+	const struct path *path, uint64_t end, uint64_t entry, uint64_t *pages)
 {
-	uint32_t index = level_index(path->address, level);
+	uint32_t count = run_length(path->address, end, 2);
 	const uint64_t *entries;
-	uint64_t pages;
-	status_t status = tables_read(path->table[level], index, count, &entries);
+	status_t status;
+
+	if (path->address / level_span(2) + count < (end - 1) / level_span(2) + 1)
+		return tables_count_below(&entry, 1, 3, pages);
+	status = tables_read(pte_pfn(entry), level_index(path->address, 2), count, &entries);
+	return status == ST_OK ? tables_count_below(entries, count, 2, pages) : status;
+}
+
+/* Entries that are present in a run of a table above the leaves', and the pages below them, which
+   all lie in front of `end`. */
+static status_t count_run(const struct path *path, uint64_t end, uint32_t level, uint32_t count,
+	uint32_t *present, uint64_t *pages)
+{
+	const uint64_t *entries;
+	status_t status = tables_read(
+		path->table[level], level_index(path->address, level), count, &entries);
 
 	if (status != ST_OK)
 		return status;
-	if (tables_count_present(entries, count) == 0)
+	*present = tables_count_present(entries, count);
+	if (level == 3 && *present != 0)
+		return count_level3(path, end, entries[0], pages);
+	return tables_count_below(entries, count, level, pages);
+}
+
+/* Clear a run of entries of one table, and count what went.  In a leaf table every entry that is
+   not empty is a page, or is reported as a word; if none need be in the run, the flush waits to see. */
+static status_t clear_run(struct space *space, const struct path *path, uint64_t end,
+	uint32_t level, uint32_t count)
+{
+	const struct frame *table = mmu_frame(path->table[level]);
+	uint32_t index = level_index(path->address, level);
+	uint32_t present = table->live;
+	uint64_t pages = present, words = tables_words;
+	bool is_sure = level > 1 || present > TABLE_ENTRIES - count; /* that something goes */
+	status_t status = ST_OK;
+
+	if (level > 1) {
+		status = count_run(path, end, level, count, &present, &pages);
+		path_forget(space);
+	}
+	if (status != ST_OK)
+		return status;
+	if (present == 0)
 		return tables_drop_empty(space, path, level);
-	status = tables_count_below(entries, count, level, &pages);
-	if (status != ST_OK)
-		return status;
-	mmu_add(op_head(OP_CLEAR, 0, path->table[level], index, count), 0, 0);
-	mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+	mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, path->table[level], index, count), 0, 0);
+	if (is_sure)
+		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 	status = tables_run();
+	if (status == ST_OK && !is_sure && table->live != present) {
+		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+		status = tables_run();
+	}
 	if (status != ST_OK)
 		return status;
-	space->resident -= pages;
+	space->resident -= level == 1 ? pages - table->live - (tables_words - words) : pages;
 	return tables_drop_empty(space, path, level);
 }
 
@@ -275,17 +318,25 @@ static uint32_t droppable_length(uint64_t address, uint64_t end, uint64_t ceilin
 static status_t reach(struct space *space, struct path *path, const struct clearing *range,
 	uint32_t *level, bool *skip)
 {
+	bool is_known = path_is_known(space, path);
+
 	*level = mmu_levels;
 	*skip = false;
 	path->table[*level] = space->top;
-	while (*level > 1 && !(*level <= DROP_LEVEL_MAX && entry_is_within(path->address, *level,
-								   range->floor, range->ceiling))) {
-		status_t status = descend(space, path, *level, range->start, range->end, skip);
+	while (*level > 1 && !(*level <= DROP_LEVEL_MAX &&
+				     entry_is_within(path->address, *level, range->floor,
+					     range->ceiling))) {
+		status_t status = ST_OK;
 
+		if (!is_known)
+			status = descend(
+				space, path, *level, range->start, range->end, skip);
 		if (status != ST_OK || *skip)
 			return status;
 		--*level;
 	}
+	if (*level == 1 && !is_known)
+		path_remember(space, path);
 	return ST_OK;
 }
 
@@ -313,14 +364,16 @@ struct clearing tables_clearing(const struct space *space, uint64_t start, uint6
 status_t tables_own_edges(struct space *space, const struct clearing *range)
 {
 	const uint64_t edges[] = { range->start, range->end - PAGE_SIZE };
+	uint32_t count = (edges[0] ^ edges[1]) < level_span(2) ? 1 : 2; /* of leaf tables */
 	status_t status = ST_OK;
 
-	for (uint32_t i = 0; i < 2 && status == ST_OK; i++) {
+	for (uint32_t i = 0; i < count && status == ST_OK; i++) {
 		struct path path = { .address = edges[i] };
 		uint32_t level;
 		bool skip;
 
-		status = reach(space, &path, range, &level, &skip);
+		if (!path_is_known(space, &path))
+			status = reach(space, &path, range, &level, &skip);
 	}
 	return status;
 }
@@ -341,7 +394,7 @@ status_t tables_clear_step(struct space *space, uint64_t *cursor, const struct c
 		return ST_OK;
 	}
 	count = droppable_length(*cursor, rest.end, rest.ceiling, level);
-	status = clear_run(space, &path, level, count);
+	status = clear_run(space, &path, rest.end, level, count);
 	if (status == ST_OK)
 		*cursor = (*cursor / level_span(level) + count) * level_span(level);
 	return status;
@@ -371,31 +424,92 @@ status_t tables_trim_step(struct space *space, uint64_t *cursor)
 	return path_is_own(&path, level) ? tables_drop_empty(space, &path, level) : ST_OK;
 }
 
-/* See tables.h. */
-status_t tables_protect_step(
-	struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove, uint64_t add)
+/* One operation on the entry above the leaf table. */
+static void add_protect_link(const struct path *path, uint64_t remove, uint64_t add)
 {
-	struct path path = { .address = *cursor };
-	uint32_t count = run_length(*cursor, end, 1);
+	mmu_add(op_head(OP_PROTECT, 0, path->table[2], level_index(path->address, 2), 1), remove,
+		add);
+}
+
+/* W of a table whose pages are all in one region: the entry above it is enough. */
+static status_t withhold(struct space *space, const struct path *path)
+{
 	status_t status;
 
-	path.table[mmu_levels] = space->top;
-	for (uint32_t level = mmu_levels; level > 1; level--) {
-		bool skip;
-
-		status = descend(space, &path, level, *cursor, end, &skip);
-		if (status != ST_OK)
-			return status;
-		if (skip) {
-			*cursor = entry_end(*cursor, level);
-			return ST_OK;
-		}
-	}
-	mmu_add(op_head(OP_PROTECT, 0, path.table[1], level_index(*cursor, 1), count), remove, add);
+	add_protect_link(path, PTE_W, 0);
 	mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 	status = tables_run();
 	if (status == ST_OK)
-		*cursor += count * PAGE_SIZE;
+		frame_pool.info[path->table[1]].withheld = true;
+	return status;
+}
+
+/* Pages get W back: all that had it, or, of a part of a table, those without another use. */
+static status_t give_write(const struct space *space, const struct path *path, uint32_t count,
+	const struct rights_change *change)
+{
+	bool *withheld = &frame_pool.info[path->table[1]].withheld;
+	bool was_withheld = *withheld, is_whole = count == TABLE_ENTRIES;
+	status_t status;
+
+	if (was_withheld && !is_whole) {
+		/* A fault may have set W above since: then translations must go, too. */
+		mmu_add(op_head(OP_PROTECT, 0, path->table[1], 0, TABLE_ENTRIES), PTE_W, 0);
+		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+	}
+	if (change->grants && !(was_withheld && is_whole))
+		mmu_add(op_head(OP_PROTECT, OP_PROTECT_SOLE, path->table[1],
+				level_index(path->address, 1), count),
+			0, PTE_W);
+	if (was_withheld)
+		add_protect_link(path, 0, PTE_W);
+	status = tables_run();
+	if (status == ST_OK)
+		*withheld = false;
+	return status;
+}
+
+/* The pages of one leaf table, from path->address on. */
+static status_t protect_pages(struct space *space, const struct path *path, uint32_t count,
+	const struct rights_change *change)
+{
+	uint32_t index = level_index(path->address, 1);
+	status_t status = ST_OK;
+
+	if (count == TABLE_ENTRIES && change->is_one && change->remove == PTE_W && change->add == 0)
+		return withhold(space, path);
+	if (change->remove != 0 || change->add != 0) {
+		mmu_add(op_head(OP_PROTECT, 0, path->table[1], index, count), change->remove,
+			change->add);
+		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+		status = tables_run();
+	}
+	return status == ST_OK && change->opens ? give_write(space, path, count, change) : status;
+}
+
+/* See tables.h. */
+status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end,
+	const struct rights_change *change)
+{
+	const struct clearing range = { *cursor, end, *cursor, *cursor }; /* no entry is within */
+	struct path path = { .address = *cursor };
+	uint64_t next = entry_end(*cursor, 2);
+	uint32_t level;
+	bool skip = false;
+	status_t status = ST_OK;
+
+	if (!path_is_known(space, &path))
+		status = reach(space, &path, &range, &level, &skip);
+	if (status != ST_OK)
+		return status;
+	if (skip) {
+		*cursor = entry_end(*cursor, level);
+		return ST_OK;
+	}
+	next = next < end ? next : end;
+	status = protect_pages(space, &path, (uint32_t)((next - *cursor) / PAGE_SIZE), change);
+	if (status == ST_OK)
+		*cursor = next;
 	return status;
 }
 
@@ -424,6 +538,7 @@ status_t tables_teardown(struct space *space)
 {
 	status_t status = tables_add_teardown(space);
 
+	path_forget(space);
 	if (status == ST_OK)
 		status = tables_run();
 	if (status != ST_OK)

@@ -91,19 +91,26 @@ static bool is_private(const struct region *region)
 	return !(region->protection & MAP_SHARED);
 }
 
+static inline uint64_t committed_bytes(const struct region *region)
+{
+	uint32_t promise = region->protection & (MAP_SHARED | MAP_WRITE | MAP_NO_RESERVE);
+
+	return promise == MAP_WRITE ? region->end - region->start : 0;
+}
+
 uint64_t region_committed(const struct region *region)
 {
-	return is_private(region) && region->protection & MAP_WRITE ? region->end - region->start : 0;
+	return committed_bytes(region);
 }
 
 /* What the region adds to the sums. */
-static struct region_totals region_sums(const struct region *region)
+static inline struct region_totals region_sums(const struct region *region)
 {
 	return (struct region_totals){
 		.count = 1,
 		.bytes = region->end - region->start,
 		.private_bytes = is_private(region) ? region->end - region->start : 0,
-		.committed_bytes = region_committed(region)};
+		.committed_bytes = committed_bytes(region)};
 }
 
 /* Cut the region at an address within it; what lies from there on goes to *upper. */
@@ -151,23 +158,27 @@ static uint64_t room_between(uint64_t from, uint64_t to)
 static void node_sum_up(struct region_node *node)
 {
 	const struct region_node *left = node->left, *right = node->right;
-	uint64_t start = region_guarded_start(&node->region);
+	uint64_t start = region_guarded_start(&node->region), end = node->region.end;
+	uint64_t low = start, high = end, gap = 0, height = 0;
+	struct region_totals totals = region_sums(&node->region);
 
-	node->height = 1 + larger(height_of(left), height_of(right));
-	node->totals = region_sums(&node->region);
-	node->low = start;
-	node->high = node->region.end;
-	node->gap = 0;
 	if (left) {
-		add_totals(&node->totals, &left->totals);
-		node->low = left->low;
-		node->gap = larger(left->gap, room_between(left->high, start));
+		add_totals(&totals, &left->totals);
+		low = left->low;
+		height = left->height;
+		gap = larger(left->gap, room_between(left->high, start));
 	}
 	if (right) {
-		add_totals(&node->totals, &right->totals);
-		node->high = right->high;
-		node->gap = larger(node->gap, larger(right->gap, room_between(node->region.end, right->low)));
+		add_totals(&totals, &right->totals);
+		high = right->high;
+		height = larger(height, right->height);
+		gap = larger(gap, larger(right->gap, room_between(end, right->low)));
 	}
+	node->totals = totals;
+	node->low = low;
+	node->high = high;
+	node->gap = gap;
+	node->height = height + 1;
 }
 
 /* A node that names the region's object came or went. */
@@ -391,6 +402,200 @@ static struct region_node *tree_concatenate(struct region_node *lower, struct re
 	return tree_join(lower, last, upper);
 }
 
+/* ---- changes in place ---- */
+
+/*
+ * Most changes concern one region, or a part of one, on a path of nodes that no other map shares.
+ * These need no split and join.  Each looks first, and returns false without having changed anything
+ * when it is not for such a change.
+ */
+
+#define STEPS_MAX 32u /* no tree of this height fits into memory */
+
+/* The links from the root down to a place, all to nodes of this map alone. */
+struct steps {
+	struct region_node **link[STEPS_MAX];
+	uint32_t count;
+};
+
+static bool steps_take(struct steps *steps, struct region_node **link)
+{
+	counters.visits++;
+	if ((*link)->references != 1 || steps->count == STEPS_MAX)
+		return false;
+	steps->link[steps->count++] = link;
+	return true;
+}
+
+/* A child of the last node came or went, or changed its height by one. */
+static void steps_balance(const struct steps *steps)
+{
+	for (uint32_t i = steps->count; i-- > 0;)
+		*steps->link[i] = tree_balance(*steps->link[i]);
+}
+
+/* The region of the last node, or of one below it, has other borders or rights. */
+static void steps_sum_up(const struct steps *steps)
+{
+	for (uint32_t i = steps->count; i-- > 0;)
+		node_sum_up(*steps->link[i]);
+}
+
+/* The node that holds the whole range becomes the last of the steps. */
+static struct region_node *steps_to(
+	struct steps *steps, struct region_node **link, uint64_t start, uint64_t end)
+{
+	while (*link) {
+		struct region_node *node = *link;
+
+		if (!steps_take(steps, link))
+			return 0;
+		if (end <= node->region.start)
+			link = &node->left;
+		else if (start >= node->region.end)
+			link = &node->right;
+		else
+			return node->region.start <= start && end <= node->region.end ? node : 0;
+	}
+	return 0;
+}
+
+/* Take the last node of the steps out of the tree; it has at most one child. */
+static void steps_remove(struct steps *steps)
+{
+	struct region_node **link = steps->link[--steps->count], *node = *link;
+
+	*link = node->left ? node->left : node->right;
+	node->left = node->right = 0;
+	node_sum_up(node);
+	steps_balance(steps);
+}
+
+/* Go on to the empty link right behind the last node. */
+static struct region_node **steps_behind(struct steps *steps)
+{
+	struct region_node **link = &(*steps->link[steps->count - 1])->right;
+
+	for (; *link; link = &(*link)->left)
+		if (!steps_take(steps, link))
+			return 0;
+	return link;
+}
+
+/* Cut the inner part [start, end) out of the region of the last node. */
+static bool cut_inner(struct steps *steps, struct region_node *node, uint64_t start, uint64_t end,
+		      struct region_node **removed)
+{
+	struct region_node **behind = steps_behind(steps);
+	struct region part, above;
+
+	if (!behind)
+		return false;
+	region_divide(&node->region, start, &part);
+	region_divide(&part, end, &above);
+	*removed = node_create(&part);
+	*behind = node_create(&above);
+	steps_balance(steps);
+	return true;
+}
+
+static bool cut_in_place(struct region_node **root, uint64_t start, uint64_t end,
+			 struct region_node **removed)
+{
+	struct steps steps = {.count = 0};
+	struct region_node *node = steps_to(&steps, root, start, end);
+	struct region part;
+
+	if (!node)
+		return false;
+	if (start == node->region.start && end == node->region.end) {
+		if (node->left && node->right)
+			return false;
+		steps_remove(&steps);
+		*removed = node;
+		return true;
+	}
+	if (start != node->region.start && end != node->region.end)
+		return cut_inner(&steps, node, start, end, removed);
+	if (start == node->region.start) {
+		part = node->region;
+		region_divide(&part, end, &node->region);
+	} else {
+		region_divide(&node->region, start, &part);
+	}
+	*removed = node_create(&part);
+	steps_sum_up(&steps);
+	return true;
+}
+
+/* The node at steps->link[index] takes the neighbouring region over. */
+static void extend(struct steps *steps, uint32_t index, const struct region *region)
+{
+	struct region *old = &(*steps->link[index])->region;
+
+	if (old->end == region->start) {
+		old->end = region->end;
+	} else {
+		old->start = region->start;
+		old->offset = region->offset;
+	}
+	steps->count = index + 1;
+	steps_sum_up(steps);
+}
+
+/* Insert a region, merged with one neighbour or with none. */
+static bool insert_in_place(struct region_node **root, const struct region *region)
+{
+	struct steps steps = {.count = 0};
+	struct region_node **link = root;
+	uint32_t below = STEPS_MAX, above = STEPS_MAX; /* the neighbours: they are on the path */
+	bool merges_below, merges_above;
+
+	while (*link) {
+		const struct region *there = &(*link)->region;
+
+		if (!steps_take(&steps, link))
+			return false;
+		if (region->end <= there->start) {
+			above = steps.count - 1;
+			link = &(*link)->left;
+		} else if (region->start >= there->end) {
+			below = steps.count - 1;
+			link = &(*link)->right;
+		} else {
+			return false;
+		}
+	}
+	merges_below = below < STEPS_MAX && region_can_merge(&(*steps.link[below])->region, region);
+	merges_above = above < STEPS_MAX && region_can_merge(region, &(*steps.link[above])->region);
+	if (merges_below && merges_above)
+		return false;
+	if (merges_below || merges_above) {
+		extend(&steps, merges_below ? below : above, region);
+		return true;
+	}
+	*link = node_create(region);
+	steps_balance(&steps);
+	return true;
+}
+
+/* Take out the region that begins where another ends and would merge with it.  The other grows. */
+static bool absorb_next(struct region_node **root, struct region *region)
+{
+	const struct region *next = region_map_next(*root, region->end);
+	struct region_node *removed;
+	uint64_t end;
+
+	if (!next || !region_can_merge(region, next))
+		return true;
+	end = next->end;
+	if (!cut_in_place(root, next->start, end, &removed))
+		return false;
+	node_discard(removed);
+	region->end = end;
+	return true;
+}
+
 /* ---- reading ---- */
 
 const struct region *region_map_next(const struct region_node *root, uint64_t address)
@@ -581,19 +786,27 @@ static bool is_taken(const struct region_node *root, uint64_t start, uint64_t en
 	return region && region->start < end;
 }
 
-status_t region_map_insert(struct region_node **root, const struct region *region)
+/* The general way: what lies below, the region, what lies above. */
+static void insert_by_split(struct region_node **root, const struct region *region)
 {
 	struct region_node *lower, *upper;
 
+	tree_split(*root, region->start, &lower, &upper);
+	lower = tree_concatenate(lower, node_create(region));
+	*root = tree_concatenate(lower, upper);
+}
+
+status_t region_map_insert(struct region_node **root, const struct region *region)
+{
 	if (!region_is_valid(region))
 		return ST_BAD_ARGUMENT;
+	if (is_reserved(*root, 0) && insert_in_place(root, region))
+		return ST_OK;
 	if (is_taken(*root, region->start, region->end))
 		return ST_EXISTS;
 	if (!is_reserved(*root, 0))
 		return ST_NO_MEMORY;
-	tree_split(*root, region->start, &lower, &upper);
-	lower = tree_concatenate(lower, node_create(region));
-	*root = tree_concatenate(lower, upper);
+	insert_by_split(root, region);
 	return ST_OK;
 }
 
@@ -604,6 +817,8 @@ status_t region_map_cut(struct region_node **root, uint64_t start, uint64_t end,
 
 	if (!is_page_range(start, end))
 		return ST_BAD_ARGUMENT;
+	if (is_reserved(*root, 0) && cut_in_place(root, start, end, removed))
+		return ST_OK;
 	if (!is_taken(*root, start, end)) {
 		*removed = 0;
 		return ST_OK;
@@ -632,6 +847,80 @@ static uint64_t reach_of(const struct region_node *root, uint64_t start, uint64_
 	return end;
 }
 
+/* Go on to the neighbour below the last node, or above it: it may be on the way already. */
+static struct region_node *steps_to_neighbour(struct steps *steps, bool is_above)
+{
+	struct region_node *node = *steps->link[steps->count - 1], *from = node;
+	struct region_node **link = is_above ? &node->right : &node->left;
+	uint32_t i = steps->count - 1;
+
+	if (*link) {
+		for (; *link; link = is_above ? &(*link)->left : &(*link)->right)
+			if (!steps_take(steps, link))
+				return 0;
+		return *steps->link[steps->count - 1];
+	}
+	for (; i > 0; from = node) {
+		node = *steps->link[--i];
+		if ((is_above ? node->left : node->right) == from)
+			return node;
+	}
+	return 0;
+}
+
+/* A range at one end of its region gets the rights of the neighbour there, and becomes a part of it:
+   only the border moves. */
+static bool shift_border(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
+{
+	struct steps steps = {.count = 0};
+	struct region_node *node = steps_to(&steps, root, start, end), *neighbour;
+	struct region part;
+	bool is_above;
+
+	if (!node || (node->region.start == start) == (node->region.end == end))
+		return false;
+	is_above = node->region.end == end;
+	neighbour = steps_to_neighbour(&steps, is_above);
+	if (!neighbour)
+		return false;
+	part = node->region;
+	part.start = start;
+	part.end = end;
+	part.offset += part.object ? start - node->region.start : 0;
+	part.protection = (part.protection & ~REGION_RIGHTS) | rights;
+	if (is_above ? !region_can_merge(&part, &neighbour->region)
+		     : !region_can_merge(&neighbour->region, &part))
+		return false;
+	if (is_above) {
+		node->region.end = neighbour->region.start = start;
+		neighbour->region.offset = part.offset;
+	} else {
+		region_divide(&node->region, end, &part);
+		node->region = part;
+		neighbour->region.end = end;
+	}
+	steps_sum_up(&steps);
+	return true;
+}
+
+/* The rights of a range within one region.  False: nothing has changed. */
+static bool protect_in_place(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
+{
+	struct region_node *removed;
+	struct region region;
+
+	if (shift_border(root, start, end, rights))
+		return true;
+	if (!cut_in_place(root, start, end, &removed))
+		return false;
+	region = removed->region;
+	region.protection = (region.protection & ~REGION_RIGHTS) | rights;
+	if (!absorb_next(root, &region) || !insert_in_place(root, &region))
+		insert_by_split(root, &region);
+	node_discard(removed);
+	return true;
+}
+
 /* The same regions with other rights, neighbours merged. */
 static struct region_node *tree_protect(struct region_node *tree, uint32_t rights)
 {
@@ -654,6 +943,10 @@ status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t 
 
 	if (!is_page_range(start, end) || rights & ~REGION_RIGHTS || !budget)
 		return ST_BAD_ARGUMENT;
+	if (is_reserved(*root, 1) && protect_in_place(root, start, end, rights)) {
+		*reached = end;
+		return ST_OK;
+	}
 
 	uint64_t reach = reach_of(*root, start, end, budget);
 	uint64_t count = region_map_totals_within(*root, start, reach).count;

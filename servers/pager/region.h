@@ -53,7 +53,7 @@ enum region_kind {
 /* The bits of `protection` that mprotect changes; the others stay with the region. */
 #define REGION_RIGHTS ((uint32_t)(MAP_READ | MAP_WRITE | MAP_EXEC))
 /* Those that a region keeps; the others are flags of one request. */
-#define REGION_PROTECTION (REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_STACK))
+#define REGION_PROTECTION (REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_STACK | MAP_NO_RESERVE))
 
 /* The first address behind those that regions may have. */
 #define REGION_USER_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)

@@ -28,7 +28,7 @@ struct request {
 	uint64_t badge, token;
 	uint32_t bytes;	     /* payload: in, then out */
 	bool got_handle;     /* in OWN_SLOT_RECEIVE */
-	uint64_t w[6];	     /* in, then out */
+	uint64_t *w;	     /* the six words of the message: in, then out */
 	uint32_t give;	     /* slot of the handle that goes along with the answer; 0: none */
 	bool is_later;	     /* answered by a job */
 	struct space *space; /* whom it is about; NULL if about none */

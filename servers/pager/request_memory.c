@@ -14,7 +14,11 @@
 
 #define MAP_FLAGS        \
 	(REGION_RIGHTS | \
-		(uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE))
+		(uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE | \
+			MAP_NO_RESERVE))
+
+/* Of so many regions what a change promises is summed exactly; of more, no less than it is. */
+#define REGIONS_SUMMED 64u
 
 struct mapping {
 	uint64_t address, bytes;
@@ -74,12 +78,15 @@ static void prepare_unmap(
 status_t request_unmap(struct request *request, uint64_t start, uint64_t end, uint64_t word)
 {
 	struct space *space = request->space;
-	const struct clearing range = tables_clearing(space, start, end);
+	bool has_pages = !space_is_untouched(space, start, end);
+	struct clearing range;
 	struct region_node *removed;
 	status_t status = region_map_reserve(space->regions, 1);
 
-	if (status == ST_OK)
+	if (status == ST_OK && has_pages) {
+		range = tables_clearing(space, start, end);
 		status = request_own_edges(space, &range);
+	}
 	if (status == ST_OK)
 		status = region_map_cut(&space->regions, start, end, &removed);
 	if (status != ST_OK)
@@ -88,6 +95,10 @@ status_t request_unmap(struct request *request, uint64_t start, uint64_t end, ui
 	request->w[0] = word;
 	if (!removed)
 		return ST_OK;
+	if (!has_pages) {
+		job_release_regions(&removed);
+		return ST_OK;
+	}
 	prepare_unmap(space, &range, removed);
 	return request_begin_job(request, word);
 }
@@ -186,14 +197,14 @@ static status_t place_mapping(const struct space *space, struct mapping *mapping
 /* What the mapping promises, less what it replaces. */
 static status_t check_commit(const struct space *space, const struct mapping *mapping)
 {
-	bool is_private = !(mapping->flags & MAP_SHARED);
+	uint64_t promise = mapping->flags & (MAP_SHARED | MAP_WRITE | MAP_NO_RESERVE);
 	uint64_t end = mapping->address + mapping->bytes;
 	uint64_t gone = 0, pages = 0;
 
 	if (mapping->flags & MAP_FIXED_AT)
 		gone = region_map_totals_within(space->regions, mapping->address, end)
 			       .committed_bytes;
-	if (is_private ? (mapping->flags & MAP_WRITE) != 0 : mapping->object == 0)
+	if (promise == MAP_WRITE || (mapping->flags & MAP_SHARED && mapping->object == 0))
 		pages = mapping->bytes / PAGE_SIZE;
 	gone /= PAGE_SIZE;
 	return pages > gone ? account_check(space, pages - gone) : ST_OK;
@@ -232,15 +243,20 @@ static struct region region_of(const struct mapping *mapping)
 /* The region is in the map: pages that were there go, pages that are asked for come. */
 static status_t finish_mapping(struct request *request, const struct mapping *mapping)
 {
-	struct job *job = &request->space->job;
+	struct space *space = request->space;
+	uint64_t start = mapping->address, end = start + mapping->bytes;
 
-	request->w[0] = mapping->address;
-	job->populate = mapping->flags & MAP_POPULATE;
-	if (!job->removed)
-		job->kind = job->populate ? JOB_POPULATE : JOB_NONE;
-	if (job->kind == JOB_NONE)
+	request->w[0] = start;
+	if (space->job.kind == JOB_NONE && !(mapping->flags & MAP_POPULATE)) {
+		space->untouched = (struct untouched){ start, end };
 		return ST_OK;
-	return request_begin_job(request, mapping->address);
+	}
+	if (space->job.kind == JOB_NONE)
+		space->job = (struct job){
+			.kind = JOB_POPULATE, .start = start, .cursor = start, .end = end
+		};
+	space->job.populate = mapping->flags & MAP_POPULATE;
+	return request_begin_job(request, start);
 }
 
 static status_t map_region(struct request *request, struct mapping *mapping)
@@ -249,6 +265,7 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 	struct region_node *removed = 0;
 	struct clearing range;
 	struct object *made;
+	bool replaces = mapping->flags & MAP_FIXED_AT;
 	struct region region;
 	status_t status = check_mapping(mapping);
 
@@ -260,20 +277,22 @@ static status_t map_region(struct request *request, struct mapping *mapping)
 		status = region_map_reserve(space->regions, 2);
 	if (status != ST_OK)
 		return status;
-	range = tables_clearing(space, mapping->address, mapping->address + mapping->bytes);
-	if (mapping->flags & MAP_FIXED_AT)
+	if (replaces) {
+		range = tables_clearing(
+			space, mapping->address, mapping->address + mapping->bytes);
 		status = request_own_edges(space, &range);
+	}
 	if (status == ST_OK)
 		status = make_shared_object(space, mapping, &made);
 	if (status != ST_OK)
 		return status;
 	region = region_of(mapping);
-	if (mapping->flags & MAP_FIXED_AT)
+	if (replaces)
 		status = region_map_cut(&space->regions, region.start, region.end, &removed);
-	if (status == ST_OK) {
+	if (removed)
 		prepare_unmap(space, &range, removed);
+	if (status == ST_OK)
 		status = region_map_insert(&space->regions, &region);
-	}
 	if (made)
 		object_doom(made);
 	space_regions_changed(space);
@@ -334,14 +353,65 @@ static bool holds_forbidden(const struct space *space, uint64_t start, uint64_t 
 	return false;
 }
 
-static status_t check_write_right(struct request *request, uint64_t start, uint64_t end)
+/* A private region that is no promise yet, and will be when it is writable. */
+static bool will_promise(const struct region *region)
 {
-	struct region_totals totals = region_map_totals_within(request->space->regions, start, end);
+	return !(region->protection & (MAP_SHARED | MAP_WRITE | MAP_NO_RESERVE));
+}
 
+/* Pages that a range promises more when it becomes writable. */
+static uint64_t promise_of(const struct space *space, uint64_t start, uint64_t end)
+{
+	const struct region *region = region_map_next(space->regions, start);
+	uint64_t pages = 0;
+
+	for (; region && region->start < end;
+		region = region_map_next(space->regions, region->end)) {
+		uint64_t from = region->start > start ? region->start : start;
+		uint64_t to = region->end < end ? region->end : end;
+
+		pages += will_promise(region) ? (to - from) / PAGE_SIZE : 0;
+	}
+	return pages;
+}
+
+/* May the range become writable?  `one`: the region that holds all of it, or NULL. */
+static status_t check_write_right(
+	struct request *request, const struct region *one, uint64_t start, uint64_t end)
+{
+	struct region_totals totals;
+
+	if (one && !(one->protection & MAP_SHARED)) {
+		uint64_t pages = will_promise(one) ? (end - start) / PAGE_SIZE : 0;
+
+		return account_check(request->space, pages);
+	}
+	totals = region_map_totals_within(request->space->regions, start, end);
 	if (!request_is_by_system(request) && holds_forbidden(request->space, start, end))
 		return ST_NO_ACCESS;
+	if (totals.count <= REGIONS_SUMMED)
+		return account_check(request->space, promise_of(request->space, start, end));
 	return account_check(
 		request->space, (totals.private_bytes - totals.committed_bytes) / PAGE_SIZE);
+}
+
+/* What it means for pages; `one`: the region that all are in, or NULL.  No page has a right that its
+   region does not give. */
+static struct rights_change change_of(const struct region *one, uint64_t rights)
+{
+	uint32_t before = one ? one->protection : REGION_RIGHTS;
+	uint64_t taken = before & ~rights & REGION_RIGHTS;
+	bool is_one = one && !(before & MAP_SHARED);
+	bool opens = is_one && (rights & MAP_WRITE) && !(before & MAP_WRITE);
+
+	return (struct rights_change){
+		.remove = (taken & MAP_WRITE ? PTE_W : 0) |
+			  (rights == 0 && (before & REGION_RIGHTS) ? PTE_U : 0),
+		.add = taken & MAP_EXEC ? PTE_NX : 0,
+		.is_one = is_one,
+		.opens = opens,
+		.grants = opens && one->object == 0,
+	};
 }
 
 /* PAGER_MPROTECT */
@@ -349,6 +419,8 @@ status_t request_mprotect(struct request *request)
 {
 	struct space *space = request->space;
 	uint64_t start = request->w[0], bytes = request->w[1], rights = request->w[2];
+	const struct region *region;
+	struct rights_change change;
 	status_t status = request_check_range(start, &bytes);
 
 	if (status != ST_OK)
@@ -357,15 +429,21 @@ status_t request_mprotect(struct request *request)
 		return ST_BAD_ARGUMENT;
 	if (rights_are_mixed(rights))
 		return ST_NO_ACCESS;
-	if (!region_map_covers(space->regions, start, start + bytes))
+	region = space_region(space, start);
+	if (region && region->end < start + bytes)
+		region = 0; /* more than one */
+	if (!region && !region_map_covers(space->regions, start, start + bytes))
 		return ST_NOT_FOUND;
+	change = change_of(region, rights);
 	if (rights & MAP_WRITE)
-		status = check_write_right(request, start, start + bytes);
+		status = check_write_right(request, region, start, start + bytes);
 	if (status != ST_OK)
 		return status;
 	space->job = (struct job){
 		.kind = JOB_PROTECT,
 		.rights = (uint32_t)rights,
+		.change = change,
+		.regions_next = change.remove == 0 && change.add == 0 && !change.opens,
 		.start = start,
 		.cursor = start,
 		.end = start + bytes,

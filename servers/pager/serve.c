@@ -104,12 +104,11 @@ static __attribute__((noinline)) enum reply_kind handle_request(struct message *
 		.token = message->token,
 		.bytes = TAG_BYTES(message->tag),
 		.got_handle = message->tag & TAG_GOT_HANDLE,
+		.w = message->w,
 	};
 	status_t status;
 
 	pager_counters.requests++;
-	for (uint32_t i = 0; i < 6; i++)
-		request.w[i] = message->w[i];
 	status = request_handle(&request);
 	if (request.is_later)
 		return REPLY_NONE;
@@ -118,8 +117,6 @@ static __attribute__((noinline)) enum reply_kind handle_request(struct message *
 	request_copy_bytes(mmu_payload(), mmu_bounce, request.bytes);
 	message->tag = tag_make((uint32_t)status, request.bytes) | (uint64_t)request.give
 									   << TAG_HANDLE_SHIFT;
-	for (uint32_t i = 0; i < 6; i++)
-		message->w[i] = request.w[i];
 	return REPLY_PLAIN;
 }
 

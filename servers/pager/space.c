@@ -54,12 +54,15 @@ void space_remember(struct space *space, const struct region *region)
 	space->last = *region;
 	space->last_bits = region_leaf_bits(region);
 	space->last_quick = quick_codes(region);
+	if (region->start < space->untouched.end && space->untouched.start < region->end)
+		space->untouched.end = 0;
 }
 
 /* See the header. */
 void space_regions_changed(struct space *space)
 {
 	space->last.start = space->last.end = 0;
+	space->untouched.end = 0;
 	account_update(space);
 }
 
@@ -288,6 +291,7 @@ static status_t end_record(struct space *space, bool has_memory)
 	space->thread = 0;
 	space->id = 0;
 	space->state = SPACE_DYING;
+	path_forget(space);
 	account_forget(space);
 	job_drop(space);
 	account_close(space);

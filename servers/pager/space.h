@@ -26,9 +26,23 @@
 #define SPACES_MAX	  (1u << SPACE_INDEX_BITS)
 #define SPACE_GENERATIONS (1u << (32 - SPACE_INDEX_BITS)) /* ids have 32 bits */
 
+#define LEVELS_MAX 5
+
 #define USER_SLOT_WORDS ((LAYOUT_USER_LAST_SLOT + 64) / 64)
 
 enum space_state { SPACE_FREE, SPACE_LIVE, SPACE_VICTIM, SPACE_DYING };
+
+/* The tables, by level, that lead to one leaf table: what is known need not be read again. */
+struct path_known {
+	uint64_t base; /* of the addresses below that leaf table, + 1; 0: none */
+	pfn_t table[LEVELS_MAX + 1];
+};
+
+/* The range mapped last, as long as no page of it, nor of a region that it became a part of, has
+   been asked for: nothing is in its tables.  end 0: none. */
+struct untouched {
+	uint64_t start, end;
+};
 
 struct space {
 	_Alignas(512) /* a power of two: to be found by a shift */
@@ -47,6 +61,8 @@ struct space {
 
 	struct region_node *regions;
 	struct region last;	     /* a copy of the region found last; end 0: none */
+	struct path_known known;     /* the tables found last */
+	struct untouched untouched;
 	uint64_t last_bits;	     /* of it: region_leaf_bits() ... */
 	uint32_t last_quick;	     /* ... and a bit for each error code that fault_quick() cures */
 	uint64_t brk_start, brk_now; /* 0: no heap */
@@ -93,7 +109,8 @@ static inline struct space *space_of_fault(uint64_t badge)
 /* Remember a region as the one found last. */
 void space_remember(struct space *space, const struct region *region);
 
-/* The region that holds the address, or NULL.  Good until the next change of any map. */
+/* The region that holds the address, or NULL.  Good until the next change of any map.  Whoever
+   fills pages asks here. */
 static inline const struct region *space_region(struct space *space, uint64_t address)
 {
 	const struct region *region;
@@ -106,7 +123,13 @@ static inline const struct region *space_region(struct space *space, uint64_t ad
 	return region;
 }
 
-/* After each change of the region map: forget the region found last, keep the account. */
+/* Is the range one of which no page was ever asked for?  (Not always known.) */
+static inline bool space_is_untouched(const struct space *space, uint64_t start, uint64_t end)
+{
+	return space->untouched.start <= start && end <= space->untouched.end;
+}
+
+/* After each change of the region map: forget what was found last, keep the account. */
 void space_regions_changed(struct space *space);
 
 /* Room in the table for one more space; to be asked for before space_take(). */

@@ -13,6 +13,8 @@ static struct {
 	uint64_t count;
 } orphans;
 
+uint64_t tables_words;
+
 /* See the header. */
 status_t tables_run(void)
 {
@@ -31,7 +33,7 @@ void tables_collect(const uint64_t *results, uint32_t count)
 		switch (RESULT_KIND(results[i])) {
 		case RESULT_FRAME:
 			if (mmu_frame(pfn)->type == FRAME_DATA)
-				frame_pool_put(pfn);
+				frame_pool_put_run(pfn, RESULT_COUNT(results[i]));
 			else
 				tables_orphan(pfn); /* a message page */
 			break;
@@ -39,6 +41,7 @@ void tables_collect(const uint64_t *results, uint32_t count)
 			tables_orphan(pfn);
 			break;
 		case RESULT_WORD:
+			tables_words++;
 			i++; /* the word itself */
 			break;
 		default:
@@ -80,7 +83,7 @@ uint32_t tables_reap_step(void)
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
 	if (live != 0)
-		mmu_add(op_head(OP_CLEAR, 0, pfn, 0, TABLE_ENTRIES), 0, 0);
+		mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 	if (tables_run() == ST_OK)
 		frame_pool_put(pfn); /* else somebody holds it, and pager_check() reports it */
@@ -164,6 +167,7 @@ void path_split_level(struct space *space, struct path *path, uint32_t level)
 {
 	pfn_t table = frame_pool_take_blank(KIND_TABLE);
 
+	path_forget(space);
 	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level],
 			level_index(path->address, level), level_index(path->address, level - 1)),
 		table, path->entry[level]);
@@ -175,11 +179,15 @@ void path_split_level(struct space *space, struct path *path, uint32_t level)
 	space->counters.tables_split++;
 }
 
-/* The other side of a fork is gone: the entry may be written through again. */
+/* The other side of a fork is gone, or W was withheld: the entry may be written through again. */
 static void path_raise(struct path *path, uint32_t level)
 {
 	uint64_t entry = path->entry[level];
 
+	if (level == 2 && table_is_withheld(entry)) {
+		mmu_add(op_head(OP_PROTECT, 0, path->table[1], 0, TABLE_ENTRIES), PTE_W, 0);
+		path->entry[1] &= ~PTE_W;
+	}
 	mmu_add(op_head(OP_SET, 0, path->table[level], level_index(path->address, level), 1),
 		entry | PTE_W, entry);
 	path->entry[level] = entry | PTE_W;
@@ -209,4 +217,5 @@ void path_own_to(struct space *space, struct path *path, bool write, uint32_t lo
 void path_own(struct space *space, struct path *path, bool write)
 {
 	path_own_to(space, path, write, 1);
+	path_remember(space, path);
 }

@@ -8,6 +8,11 @@
  *   W set in e, and not SHARED   c has no other reference
  *   c referenced more than once  W is off in all entries that name it
  *
+ * mprotect takes W from a range that fills a leaf table by the one entry above it: W is then *withheld*
+ * from the table (a mark in the frame pool), whose pages keep what their region gave them before.  The
+ * mark means something only while that entry lacks W; whoever sets W there takes it from the pages
+ * first, unless one region gives it to all of them again.
+ *
  * path_own() makes every table of a path the space's own: it splits shared tables from the top
  * down, adds missing ones, and, for a write, sets W in entries that lost it by a fork whose other
  * side is gone.  It collects operations and takes frames, which must have been asked for.
@@ -19,7 +24,6 @@
 
 #include "space.h"
 
-#define LEVELS_MAX 5
 #define LINK_BITS  (PTE_P | PTE_W | PTE_U)
 
 struct path {
@@ -46,6 +50,38 @@ static inline uint32_t level_index(uint64_t address, uint32_t level)
 static inline uint64_t entry_end(uint64_t address, uint32_t level)
 {
 	return (address / level_span(level) + 1) * level_span(level);
+}
+
+/*
+ * The tables of the path found last are remembered (space->known), as long as this space's entries
+ * above its leaf tables stay what they are: whoever changes one forgets them.
+ */
+static inline void path_remember(struct space *space, const struct path *path)
+{
+	space->known.base = (path->address & ~(level_span(2) - 1)) + 1;
+	for (uint32_t level = 1; level < mmu_levels; level++)
+		space->known.table[level] = path->table[level];
+}
+
+static inline void path_forget(struct space *space)
+{
+	space->known.base = 0;
+}
+
+/* Are the tables of path->address known, and the space's own?  Then they are in path->table. */
+static inline bool path_is_known(const struct space *space, struct path *path)
+{
+	uint32_t levels = mmu_levels;
+
+	if (space->known.base != (path->address & ~(level_span(2) - 1)) + 1)
+		return false;
+	for (uint32_t level = 1; level < levels; level++) {
+		path->table[level] = space->known.table[level];
+		if (mmu_frame(path->table[level])->refs != 1)
+			return false;
+	}
+	path->table[levels] = space->top;
+	return true;
 }
 
 /* The path of a fault, from the entries in its message (from the top down). */
@@ -76,6 +112,9 @@ MUST_CHECK status_t tables_run(void);
 
 /* Take care of results: frames back to the queue, tables to the reaper. */
 void tables_collect(const uint64_t *results, uint32_t count);
+
+/* Entries cleared so far that were not present. */
+extern uint64_t tables_words;
 
 /* Pages present in [start, end). */
 MUST_CHECK status_t tables_count(
@@ -119,9 +158,15 @@ MUST_CHECK status_t tables_clear_step(
  */
 MUST_CHECK status_t tables_own_edges(struct space *space, const struct clearing *range);
 
-/* Take rights (bits of W, U) away and add NX, from *cursor on: one run of one leaf table. */
-MUST_CHECK status_t tables_protect_step(
-	struct space *space, uint64_t *cursor, uint64_t end, uint64_t remove, uint64_t add);
+/* Change the rights of pages from *cursor on, in one leaf table. */
+MUST_CHECK status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end,
+	const struct rights_change *change);
+
+/* Is W withheld from the leaf table that this entry names? */
+static inline bool table_is_withheld(uint64_t entry)
+{
+	return !(entry & PTE_W) && frame_pool.info[pte_pfn(entry)].withheld;
+}
 
 /* Frames that one of these steps takes at most. */
 #define STEP_FRAMES PATH_FRAMES

@@ -409,14 +409,46 @@ static status_t do_fill(struct model *model, struct model_call *call)
 	return each_entry(model, call, fill_step);
 }
 
+/* Is the entry of a leaf table all that uses a page of data? */
+static bool is_sole_page(const struct model *model, uint64_t table, uint64_t entry)
+{
+	const struct model_frame *target;
+
+	if (model_level(model, table) != 1 || !(entry & PTE_P) || NUMBER(entry) >= MODEL_FRAMES)
+		return false;
+	target = &model->frame[NUMBER(entry)];
+	return target->type == FRAME_DATA && target->refs == 1 && !target->in_block &&
+	       target->lent_to == 0;
+}
+
+/* The frame reported last follows the one before it: one result for both. */
+static void gather(struct model_call *call)
+{
+	uint64_t *last = &call->results[call->result_count - 1], *before = last - 1;
+
+	if (*last != (*before & (RESULT_MORE - 1)) + RESULT_COUNT(*before) +
+			     (*before & 15ull << 60))
+		return;
+	*before += RESULT_MORE;
+	call->result_count--;
+}
+
 static status_t clear_step(
 	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
 	uint64_t old = model->word[table][index];
+	bool was_plain = call->plain && i != 0;
+	status_t status;
 
-	(void)i;
-	if (old == 0 || (old & PTE_P))
-		return put(model, call, table, index, 0);
+	if (old != 0)
+		call->plain = is_sole_page(model, table, old);
+	if (old == 0 || (old & PTE_P)) {
+		status = put(model, call, table, index, 0);
+		if (old != 0 && status == ST_OK && was_plain && call->plain &&
+			(OP_FLAGS(call->op.head) & OP_CLEAR_RUNS))
+			gather(call);
+		return status;
+	}
 	if (!has_room(call, 2))
 		return ST_MORE;
 	report(call, (uint64_t)RESULT_WORD << 60);
@@ -436,6 +468,13 @@ static status_t protect_step(
 	(void)i;
 	if (!(old & PTE_P))
 		return ST_OK;
+	if (OP_FLAGS(call->op.head) & OP_PROTECT_SOLE) {
+		if (is_sole_page(model, table, old) && (old & PTE_U) &&
+			model->frame[NUMBER(old)].holds == 0 &&
+			model->frame[NUMBER(old)].pool == call->pool)
+			store(model, table, index, value);
+		return ST_OK;
+	}
 	/* Rights of leaves may shrink without further ado; what else changes is checked as a new
 	   entry. */
 	weaker = level == 1 && !(call->op.b & (PTE_W | PTE_U)) &&
@@ -483,6 +522,10 @@ static status_t do_run(struct model *model, struct model_call *call)
 		return status;
 	if (code == OP_PROTECT) {
 		if ((call->op.a | call->op.b) & ~(PTE_W | PTE_U | PTE_NX))
+			return ST_BAD_ARGUMENT;
+		if ((OP_FLAGS(call->op.head) & OP_PROTECT_SOLE) &&
+			(model_level(model, OP_PFN(call->op.head)) != 1 || call->op.a != 0 ||
+				call->op.b != PTE_W))
 			return ST_BAD_ARGUMENT;
 		return each_entry(model, call, protect_step);
 	}
@@ -876,9 +919,13 @@ static bool takes_hints(uint32_t code)
 void model_run(struct model *model, struct model_call *call)
 {
 	uint32_t flags = OP_FLAGS(call->op.head);
+	uint32_t code = OP_CODE(call->op.head);
 
+	if (code == OP_CLEAR || code == OP_PROTECT)
+		flags &= ~(OP_CLEAR_RUNS | OP_PROTECT_SOLE);
 	call->done = 0;
 	call->result_count = 0;
+	call->plain = false;
 	memset(call->touched, 0, sizeof(call->touched));
 	if ((call->op.head >> 35 & 1) ||
 		(flags && (!takes_hints(OP_CODE(call->op.head)) || flags > FLUSH_ALL))) {

@@ -47,6 +47,7 @@ struct model_call {
 	uint32_t done;
 	uint32_t result_count;
 	uint64_t results[OP_RESULTS_MAX];
+	bool plain; /* OP_CLEAR: the last entry was all that used a page of data */
 	uint32_t touched[2]; /* frames whose contents may have changed outside tables */
 };
 

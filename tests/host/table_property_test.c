@@ -250,6 +250,13 @@ static void make_run(uint32_t code)
 		b = percent(50) ? 0 : rights[below(6)];
 	}
 	make(code, table, any_index(table), any_count(), a, percent(1) ? 1 : b);
+	if (code == OP_CLEAR && percent(50))
+		call.op.head |= op_head(0, OP_CLEAR_RUNS, 0, 0, 0);
+	if (code == OP_PROTECT && percent(30)) {
+		call.op.head |= op_head(0, OP_PROTECT_SOLE, 0, 0, 0);
+		call.op.a = percent(95) ? 0 : call.op.a;
+		call.op.b = percent(95) ? PTE_W : call.op.b;
+	}
 }
 
 static void make_copy_frame(void)

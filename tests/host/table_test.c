@@ -725,6 +725,39 @@ static void test_clear_reports_what_went(void)
 	CHECK(live(L1) == 0 && refs(DATA_FIRST + 1) == 1);
 }
 
+static void test_clear_reports_runs_of_frames_by_one_result(void)
+{
+	const uint32_t runs = OP_CLEAR_RUNS | FLUSH_ALL;
+
+	for (uint32_t i = 0; i < 6; i++) /* of six pages the fourth is shared */
+		CHECK_EQUAL(set(L1, 2 * i, page(i), 0), ST_OK);
+	CHECK_EQUAL(set(L1_TWO, 0, page(3), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 12, page(7) | PTE_D, 0), ST_OK);
+	CHECK_EQUAL(set(L1, 13, page(8), 0), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 4, op_head(OP_CLEAR, runs, L1, 0, 512), 0, 0), ST_OK);
+	CHECK_EQUAL(sim_last.count, 4);
+	CHECK_EQUAL(sim_last.results[0], result_of(RESULT_FRAME, DATA_FIRST) + 2 * RESULT_MORE);
+	CHECK_EQUAL(RESULT_COUNT(sim_last.results[0]), 3);
+	CHECK_EQUAL(sim_last.results[1], result_of(RESULT_FRAME, DATA_FIRST + 4) + RESULT_MORE);
+	CHECK_EQUAL(sim_last.results[2], result_of(RESULT_FRAME, DATA_FIRST + 7) | RESULT_DIRTY);
+	CHECK_EQUAL(sim_last.results[3], result_of(RESULT_FRAME, DATA_FIRST + 8));
+	CHECK(live(L1) == 0 && refs(DATA_FIRST + 3) == 1 && refs(DATA_FIRST + 5) == 0);
+}
+
+static void test_runs_stop_when_the_list_is_full(void)
+{
+	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 1, page(1), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 2, page(3), 0), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 2, op_head(OP_CLEAR, OP_CLEAR_RUNS, L1, 0, 3), 0, 0), ST_OK);
+	CHECK_EQUAL(sim_last.count, 2);
+	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 1, page(3), 0), ST_OK);
+	CHECK_EQUAL(sim_op_within(OP_WORK_MAX, 1, op_head(OP_CLEAR, OP_CLEAR_RUNS, L1, 0, 3), 0, 0), ST_MORE);
+	CHECK(sim_last.done == 1 && sim_last.count == 1 && live(L1) == 1);
+	CHECK_EQUAL(refs(DATA_FIRST + 3), 1);
+}
+
 static void test_clear_stops_when_the_list_is_full(void)
 {
 	CHECK_EQUAL(set(L1, 5, page(0), 0), ST_OK);
@@ -749,6 +782,27 @@ static void test_protect_changes_rights_of_present_entries(void)
 	CHECK_EQUAL(entries(L1)[0], pte_make(DATA_FIRST, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D));
 	CHECK_EQUAL(run(OP_PROTECT, L1, 0, 2, PTE_NX, PTE_NX), ST_OK); /* remove, then add */
 	CHECK(entries(L1)[0] & PTE_NX);
+}
+
+static void test_sole_pages_become_writable(void)
+{
+	const uint64_t readable = PTE_P | PTE_U | PTE_NX;
+	const uint32_t sole = OP_PROTECT_SOLE;
+
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQUAL(set(L1, i, pte_make(DATA_FIRST + i, readable), 0), ST_OK);
+	CHECK_EQUAL(set(L1_TWO, 0, pte_make(DATA_FIRST + 1, readable), 0), ST_OK);
+	CHECK_EQUAL(run(OP_HOLD, DATA_FIRST + 2, 0, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(set(L1, 4, pte_make(SIM_ZERO_FRAME, readable), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 5, pte_make(DATA_FIRST + 5, PTE_P | PTE_NX), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 6, 0x10, 0), ST_OK);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_PROTECT, sole, L1, 0, 512), 0, PTE_W), ST_OK);
+	for (uint32_t i = 0; i < 7; i++) /* not: shared, held, zero, without access, a word */
+		CHECK_EQUAL((entries(L1)[i] & PTE_W) != 0, i == 0 || i == 3);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_PROTECT, sole, L1, 0, 1), PTE_W, PTE_W), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_PROTECT, sole, L1, 0, 1), 0, PTE_U), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_PROTECT, sole, L2, 0, 1), 0, PTE_W), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(run(OP_RELEASE, DATA_FIRST + 2, 0, 0, 0, 0), ST_OK);
 }
 
 static void test_protect_refuses(void)
@@ -1085,8 +1139,11 @@ static const struct check_test tests[] = {
 	CHECK_TEST(split_needs_authority_over_the_old_table),
 	CHECK_TEST(split_flushes_for_a_just_freed_frame),
 	CHECK_TEST(clear_reports_what_went),
+	CHECK_TEST(clear_reports_runs_of_frames_by_one_result),
+	CHECK_TEST(runs_stop_when_the_list_is_full),
 	CHECK_TEST(clear_stops_when_the_list_is_full),
 	CHECK_TEST(protect_changes_rights_of_present_entries),
+	CHECK_TEST(sole_pages_become_writable),
 	CHECK_TEST(protect_refuses),
 	CHECK_TEST(read_gives_raw_entries),
 	CHECK_TEST(harvest_reads_and_clears_accessed_and_dirty),

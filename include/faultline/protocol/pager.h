@@ -22,7 +22,8 @@ enum {
 	MAP_FIXED_AT = 1 << 9, /* exactly at the address, replacing what is there */
 	MAP_NO_REPLACE = 1 << 10, /* exactly at the address, or EXISTS */
 	MAP_STACK = 1 << 11,   /* grows down by faults, to its start; keeps a gap below */
-	MAP_POPULATE = 1 << 12 /* fill now (a job) */
+	MAP_POPULATE = 1 << 12, /* fill now (a job) */
+	MAP_NO_RESERVE = 1 << 13 /* private pages are no promise: a write may find no memory */
 };
 
 /* PAGER_MREMAP, word 3.  Without these a mapping grows only where it is, or NO_MEMORY. */

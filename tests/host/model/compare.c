@@ -71,16 +71,16 @@ static const struct page *next_of(const struct process *process, uint32_t place)
 						: &process->pages[place];
 }
 
-/* The entry has no right that the region does not give. */
-static bool rights_fit(const struct page *page, uint64_t entry)
+/* The page has no right that the region does not give.  (W may stay below a table without it.) */
+static bool rights_fit(const struct page *page, const struct look *look)
 {
 	if (!page->is_mapped)
 		return false;
-	if (entry & PTE_W && !(page->rights & MAP_WRITE))
+	if (look->is_writable && !(page->rights & MAP_WRITE))
 		return false;
-	if (entry & PTE_U && page->rights == 0)
+	if (look->entry & PTE_U && page->rights == 0)
 		return false;
-	return entry & PTE_NX || page->rights & MAP_EXEC;
+	return look->entry & PTE_NX || page->rights & MAP_EXEC;
 }
 
 /* The words between the first and the last are never written: one of them, each time another. */
@@ -105,7 +105,7 @@ void compare_place(const struct process *process, uint32_t place)
 		return;
 	if (!page->is_mapped && !next->is_mapped)
 		differ(process, place, "a page where no region is", look.entry);
-	if (!rights_fit(page, look.entry) && !rights_fit(next, look.entry))
+	if (!rights_fit(page, &look) && !rights_fit(next, &look))
 		differ(process, place, "a page with more rights than its region", look.entry);
 	for (uint32_t word = 0; word < WORDS; word++)
 		if (!process_may_find(process, place, word, look_word(&look, word)))

@@ -28,7 +28,7 @@ extern "C" {
 #define MAP_FIXED_NOREPLACE MAP_NO_REPLACE
 #define MAP_STACK MAP_STACK /* filled from its end down, page by page, with a gap below */
 #define MAP_POPULATE  MAP_POPULATE
-#define MAP_NORESERVE 0
+#define MAP_NORESERVE MAP_NO_RESERVE
 #define MAP_FAILED    ((void *)-1)
 
 /* mremap().  The values are the wire's. */
