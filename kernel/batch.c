@@ -24,7 +24,7 @@ static const struct operation {
 	[OP_NOP] = { operation_nop, 0 },
 	[OP_RETYPE] = { frame_op_retype, 0 },
 	[OP_SET] = { table_op_set, HINTS },
-	[OP_FILL] = { table_op_fill, HINTS },
+	[OP_FILL] = { table_op_fill, HINTS | FILL_CLEAR },
 	[OP_COPY] = { table_op_copy, HINTS },
 	[OP_SPLIT] = { table_op_split, HINTS },
 	[OP_MOVE] = { table_op_move, HINTS },

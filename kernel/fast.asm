@@ -29,6 +29,7 @@ extern fast_counters
 extern flush_epoch
 extern frame_count
 extern frame_refs_limit
+extern ipc_fast_window
 extern ipc_needs
 extern pcid_generation
 extern handle_epoch
@@ -361,13 +362,14 @@ fast_page_fault:
 	jne .generic
 %endmacro
 
-; plain_set(): the operation %1 (head), %2 (a), %3 (b).  In: r11w = the pool, r15 = the frame table.
+; plain_set(): the operation %1 (head), %2 (a), %3 (b); %4: where to go if it is another one.  In: r11w =
+; the pool, r15 = the frame table.
 ; rax = the entry, rdi = the frame of the table, rcx = the frame of the page, r11d = its references.
-%macro PLAIN_SET 3
+%macro PLAIN_SET 4
 	mov rax, OP_FORM
 	and rax, %1
 	cmp rax, OP_SET
-	jne .generic
+	jne %4
 	mov rdi, %1
 	shr rdi, OP_PFN_SHIFT
 	cmp edi, [frame_count]
@@ -579,10 +581,10 @@ fast_reply_receive:
 	mov rsi, 2 << TAG_OPS_SHIFT ; as it was
 	inc qword [fast_counters + FAST_COPIED]
 .second:
-	PLAIN_SET r9, r12, r13
+	PLAIN_SET r9, r12, r13, .generic
 	jmp .cured
 .one:
-	PLAIN_SET rdx, r10, r8
+	PLAIN_SET rdx, r10, r8, .window
 	inc qword [counters + COUNTERS_OPERATIONS]
 .cured:
 	mov r15, [r14 + THREAD_SPACE]
@@ -594,6 +596,24 @@ fast_reply_receive:
 	add rsp, 16
 	swapgs
 	iretq
+.window: ; one operation for several pages: in C
+	mov [rbp + REGISTERS_RDX], rdx
+	mov [rbp + REGISTERS_R10], r10
+	mov [rbp + REGISTERS_R8], r8
+	push rsi
+	push r9
+	mov edi, r11d
+	lea rsi, [rbp + REGISTERS_RDX]
+	call ipc_fast_window
+	pop r9
+	pop rsi
+	mov rdx, [rbp + REGISTERS_RDX]
+	mov r10, [rbp + REGISTERS_R10]
+	mov r8, [rbp + REGISTERS_R8]
+	test al, al
+	jz .generic
+	inc qword [counters + COUNTERS_OPERATIONS]
+	jmp .cured
 .no_operations:
 	test rsi, rsi
 	jz .cured

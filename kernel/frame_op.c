@@ -50,7 +50,7 @@ static status_t retype_step(struct batch *batch, pfn_t pfn, uint64_t type)
 	if (!frame_is_unused(frame))
 		return ST_BUSY;
 	clears = frame_type_change_clears((frame_type_t)frame->type, (frame_type_t)type);
-	if (!batch_take_work(batch, clears ? TABLE_ENTRIES : 1))
+	if (!batch_take_work(batch, clears ? OP_WORK_CLEAR : 1))
 		return ST_MORE;
 	return frame_retype(pfn, (frame_type_t)type);
 }
@@ -72,7 +72,7 @@ static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 		return ST_BAD_FRAME;
 	if (frame->type != FRAME_DATA)
 		return ST_WRONG_TYPE;
-	if (!batch_take_work(batch, TABLE_ENTRIES))
+	if (!batch_take_work(batch, OP_WORK_CLEAR))
 		return ST_MORE;
 	memory_fill_words(frame_memory(pfn), 0, TABLE_ENTRIES);
 	counters.frames_cleared++;

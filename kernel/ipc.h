@@ -10,6 +10,7 @@
 #ifndef KERNEL_IPC_H
 #define KERNEL_IPC_H
 
+#include <faultline/op.h>
 #include <faultline/status.h>
 #include "object.h"
 #include "thread.h"
@@ -23,6 +24,10 @@ extern uint64_t ipc_generic_only; /* all bits set: the short paths are closed */
 struct thread *ipc_fast_call(struct thread *thread);
 struct thread *ipc_fast_fault(struct thread *thread, uint64_t address);
 struct thread *ipc_fast_reply_receive(struct thread *server);
+
+/* One operation that brings several pages, in its plain form: OP_FILL with FILL_CLEAR, or OP_COPY.
+   False: it is not; what it has filled by then the operation itself leaves alone. */
+bool ipc_fast_window(uint16_t pool, const struct op *op);
 
 /* See ipc_fast.c; fast.asm uses it, too. */
 struct need {

@@ -213,8 +213,8 @@ static inline bool page_is_written(uint16_t pool, const struct op *op)
 }
 
 /*
- * The usual cure of a fault: an entry set, perhaps behind a page cleared or copied.  False: it is not
- * that, or not plain.  The page may have been written by then, and will be once more.
+ * The usual cure of a fault: an entry set, perhaps behind a page cleared or copied; or a window.  False:
+ * it is not that, or not plain.  The page may have been written by then, and will be once more.
  */
 static inline bool cure(const struct thread *server)
 {
@@ -228,6 +228,12 @@ static inline bool cure(const struct thread *server)
 		return true;
 	if (unlikely(pool == 0 || tag << (64 - TAG_OPS_SHIFT) != 0 || last > 2))
 		return false;
+	if (last == 1 && unlikely((op->head & 0xff) != OP_SET)) {
+		if (!ipc_fast_window(pool, op))
+			return false;
+		counters.operations++;
+		return true;
+	}
 	if (last == 2 && !page_is_written(pool, op++))
 		return false;
 	if (unlikely((op->head & OP_FORM) != OP_SET || !plain_set(pool, op)))

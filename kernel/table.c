@@ -176,31 +176,70 @@ status_t table_op_set(struct batch *batch, const struct op *op)
 	return set_checked(batch, op);
 }
 
-/* The frame number for entry i: two to a word. */
-static pfn_t fill_list(const uint64_t *list, uint32_t i)
+/* The entry that a fill puts at place i, 0: none.  A list has two frame numbers to a word. */
+static inline uint64_t fill_value(const struct op *op, uint32_t i)
 {
-	return (pfn_t)(list[i / 2] >> (32 * (i % 2)));
+	const uint64_t *list = (const uint64_t *)(op + 1);
+	uint32_t pfn;
+
+	if (op->a & PTE_FRAME)
+		return op->a + ((uint64_t)i << PAGE_SHIFT);
+	pfn = (uint32_t)(list[i / 2] >> (32 * (i % 2)));
+	return pfn != 0 ? pte_make(pfn, op->a) : 0;
+}
+
+/* Clear the page before it is mapped.  Nothing else may see it: no old translation, either. */
+static status_t fill_clear(struct batch *batch, uint64_t value)
+{
+	const struct frame *frame;
+	status_t status = entry_check(batch, 1, value);
+
+	if (unlikely(status != ST_OK))
+		return status;
+	frame = entry_target(value);
+	if (!batch_owns(batch, frame))
+		return ST_BAD_FRAME;
+	if (frame->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (!frame_is_unused(frame))
+		return ST_BUSY;
+	if (!batch_take_work(batch, OP_WORK_CLEAR - 1)) /* with its entry: OP_WORK_CLEAR */
+		return ST_MORE;
+	if (unlikely(frame->epoch == flush_epoch))
+		flush_everything();
+	if (!(frame->flags & FRAME_BLANK)) {
+		memory_fill_words(frame_memory(pte_pfn(value)), 0, TABLE_ENTRIES);
+		counters.frames_cleared++;
+	}
+	return ST_OK;
+}
+
+static inline status_t fill_entry(
+	struct batch *batch, const struct op *op, const struct table *table, uint64_t *entry, uint64_t value)
+{
+	uint64_t old = *entry;
+	status_t status = ST_OK;
+
+	if (value == 0 || entry_difference(old, op->b) != 0)
+		return ST_OK;
+	if (OP_FLAGS(op->head) & FILL_CLEAR)
+		status = fill_clear(batch, value);
+	if (unlikely(status != ST_OK))
+		return status;
+	if (likely(table->level == 1 && plain_put(batch->pool, table->frame, entry, old, value)))
+		return ST_OK;
+	return table_put(batch, table, entry, old, value);
 }
 
 static status_t fill_entries(struct batch *batch, const struct op *op, const struct run *run)
 {
-	const uint64_t *list = (const uint64_t *)(op + 1);
 	uint32_t count = run_take(batch, run->count);
 	uint64_t *entry = &run->table.entries[run->first];
-	status_t status;
 
 	for (uint32_t i = 0; i < count; i++, entry++) {
-		pfn_t pfn = fill_list(list, i);
-		uint64_t old = *entry, value;
+		status_t status = fill_entry(batch, op, &run->table, entry, fill_value(op, i));
 
 		batch->done = i;
-		if (pfn == 0 || entry_difference(old, op->b) != 0)
-			continue;
-		value = pte_make(pfn, op->a);
-		if (likely(run->table.level == 1 &&
-			    plain_put(batch->pool, run->table.frame, entry, old, value)))
-			continue;
-		status = table_put(batch, &run->table, entry, old, value);
 		if (unlikely(status != ST_OK))
 			return status;
 	}
@@ -208,7 +247,7 @@ static status_t fill_entries(struct batch *batch, const struct op *op, const str
 	return count == run->count ? ST_OK : ST_MORE;
 }
 
-/* A run from a list of frames, where the entries are as expected. */
+/* A run of frames, or those of a list, where the entries are as expected. */
 status_t table_op_fill(struct batch *batch, const struct op *op)
 {
 	struct run run;
@@ -217,9 +256,11 @@ status_t table_op_fill(struct batch *batch, const struct op *op)
 
 	if (status != ST_OK)
 		return status;
-	places = (run.count + 5) / 6;
-	if (places > batch->end - (op + 1) || !(op->a & PTE_P) || (op->a & PTE_FRAME))
+	places = op->a & PTE_FRAME ? 0 : (run.count + 5) / 6;
+	if (places > batch->end - (op + 1) || !(op->a & PTE_P))
 		return ST_BAD_ARGUMENT;
+	if ((OP_FLAGS(op->head) & FILL_CLEAR) && run.table.level != 1)
+		return ST_WRONG_TYPE;
 	batch->list_used = places;
 	return fill_entries(batch, op, &run);
 }

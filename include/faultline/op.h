@@ -34,7 +34,8 @@ struct op {
 #define OP_MAX_IN_PAGE (OP_AREA_BYTES / sizeof(struct op)) /* 64; fill lists count as ops */
 #define OP_RESULTS_OFFSET OP_AREA_BYTES
 #define OP_RESULTS_MAX ((4096u - OP_AREA_BYTES) / 8u) /* 320 */
-#define OP_WORK_MAX 4096u /* entries touched by one call, at most (clearing a frame: 512) */
+#define OP_WORK_MAX 4096u /* entries touched by one call, at most */
+#define OP_WORK_CLEAR 64u /* a cleared frame counts so many, its cache lines; with its entry (OP_FILL), too */
 
 /*
  * Table operations.  "entry" arguments have the hardware's form (frame.h).  `expected` is compared
@@ -49,9 +50,11 @@ enum {
 	OP_RETYPE,
 	/* entry[index] = a, if it is b. */
 	OP_SET,
-	/* entry[index+i] = a | frame list[i], where it is b; the others are left alone.  a is present
-	   and has no frame number.  The list follows this operation in place of later ones: two 32-bit numbers to a word,
-	   6 to an operation; 0 leaves that entry alone. */
+	/* entry[index+i] = a | frame i, where it is b; the others are left alone.  a is present.  If it
+	   has a frame number, the frames are those from there on; else they stand in a list, which follows
+	   this operation in place of later ones: two 32-bit numbers to a word, 6 to an operation; 0 leaves
+	   that entry alone.  With FILL_CLEAR in the flags (of a leaf table) the frames, DATA that nothing
+	   uses, are filled with zeros before they are mapped. */
 	OP_FILL,
 	/* Copy `count` entries to table a>>36, entry (a>>16)&511.  The target's must be 0.
 	   Not-present words are copied as they are; present entries lose W on both sides unless
@@ -141,6 +144,7 @@ enum { FLUSH_NONE = 0, FLUSH_SPACE = 1, FLUSH_ALL = 2 };
 #define OP_START_ANSWER (1u << 2)
 #define OP_CLEAR_RUNS (1u << 2)
 #define OP_PROTECT_SOLE (1u << 2)
+#define FILL_CLEAR (1u << 2)
 
 /* OP_POOL_CREATE, a. */
 #define POOL_LIMITED (1ull << 63)

@@ -132,7 +132,8 @@ void *mremap(void *address, size_t length, size_t new_length, int flags, ...)
 	return (void *)message.w[0];
 }
 
-/* Says what the pages of the range are for: DONTNEED drops them, WILLNEED fetches them. */
+/* Says what the pages of the range are for: DONTNEED drops them, WILLNEED fetches them, HUGEPAGE lets
+   many come at once. */
 int madvise(void *address, size_t length, int advice)
 {
 	struct message message = { .w = { (uint64_t)address, length, (uint64_t)advice } };

@@ -306,6 +306,7 @@ uint32_t pager_check(uint64_t *where)
 	uint32_t rule = check_region_nodes();
 
 	*where = 0;
+	fault_settle();
 	for (struct space *space = space_first; space && rule == CHECK_OK; space = space->next)
 		rule = check_space(space, where);
 	if (rule == CHECK_OK)

@@ -72,6 +72,7 @@ static uint32_t resolve_zeroes(
 	leaf = leaf_of(path);
 	add_resident(space, 1);
 	if (write) {
+		(void)stream_begins(&space->stream, leaf.table, leaf.index);
 		mmu_count += put_cleared(space, &leaf, region_leaf_bits(region), next_ops());
 	} else {
 		add_leaf(&leaf, pte_make(mmu_zero_frame, region_leaf_bits(region)));
@@ -231,11 +232,27 @@ uint32_t fault_resolve(
 }
 
 /* See the header. */
+void fault_settle(void)
+{
+	uint32_t filled;
+
+	if (cure.filled == 0)
+		return;
+	filled = mmu_frame(cure.filled)->live - cure.live;
+	cure.filled = 0;
+	if (filled == cure.resident)
+		return;
+	cure.space->resident -= cure.resident - filled;
+	frame_pool_undo();
+}
+
+/* See the header. */
 void fault_undo(void)
 {
 	/* Of a window some pages may have been mapped. */
 	if (cure.filled != 0 && mmu_frame(cure.filled)->type == FRAME_L1)
 		cure.resident -= mmu_frame(cure.filled)->live - cure.live;
+	cure.filled = 0;
 	cure.space->resident -= cure.resident;
 	path_forget(cure.space);
 	if (cure.is_message)
@@ -312,6 +329,7 @@ status_t fault_touch(struct space *space, uint64_t address, uint32_t access, pfn
 			fault_undo();
 			return status;
 		}
+		fault_settle();
 		status = path_read(&path, space, address);
 		if (status != ST_OK)
 			return status;

@@ -26,6 +26,12 @@ uint32_t fault_resolve(
 /* The operations of the last fault_resolve() were refused: take back what it did. */
 void fault_undo(void);
 
+/*
+ * A cure that filled a window has been done: were all its entries empty?  Frames for others go back.
+ * Asked before anything else is done, so that it is the last cure.
+ */
+void fault_settle(void);
+
 /* First touch of a message page. */
 uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path *path);
 

@@ -4,7 +4,7 @@
  * All of these are in private memory, in the region of the space's fault before, below tables that
  * all have W and so are the space's own: the first touch of an anonymous page, the write of a page
  * that is there but lacks W.  The answer is one operation, or two, in the words of the message.
- * For everything else fault_quick() changes nothing and fault_resolve() decides.
+ * For everything else fault_quick() changes nothing; fault_window() or fault_resolve() decides.
  *
  * The steps at the leaf are those of fault.c, too.
  *
@@ -15,6 +15,7 @@
 
 #include "fault.h"
 #include "stat.h"
+#include "window.h"
 #include <call.h>
 
 /* What the cure at hand recorded. */
@@ -23,7 +24,10 @@ struct fault_cure {
 	uint64_t resident;
 	pfn_t filled;  /* the leaf table that a window goes into, 0: none ... */
 	uint16_t live; /* ... and the entries it had */
-	uint16_t is_message;
+	uint8_t is_message;
+	uint8_t is_guess; /* MISMATCH is no surprise: the window was not looked at before */
+	uint32_t access;  /* then: what and where the fault was */
+	uint64_t address;
 };
 extern struct fault_cure cure;
 
@@ -35,6 +39,7 @@ static inline void cure_begin(struct space *space)
 	cure.filled = 0;
 	cure.live = 0;
 	cure.is_message = 0;
+	cure.is_guess = 0;
 }
 
 static inline void add_resident(struct space *space, uint64_t pages)
@@ -91,16 +96,23 @@ static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
 _Static_assert((int)CLASS_PROGRAM == (int)FRAMES_PROGRAM && (int)CLASS_SERVER == (int)FRAMES_SERVER,
 	"the class of a space is that of its frames");
 
-/* The space at rest, its region for this kind of access, and the tables its own? */
-static inline bool is_quick(const struct space *space, const struct message *message)
+#define OPS_IN_REGISTERS 2u
+
+/* The space at rest, the region that of its fault before, and the tables its own? */
+static inline bool is_at_rest(const struct space *space, const struct message *message)
 {
 	const uint64_t own = PTE_P | PTE_W | PTE_U;
 	const struct region *region = &space->last;
 
 	return message->w[0] - region->start < region->end - region->start &&
-	       space->last_quick >> (message->w[1] & 31) & 1 &&
 	       (message->w[3] & message->w[4] & message->w[5] & own) == own &&
 	       space->job.kind == JOB_NONE && space->state == SPACE_LIVE;
+}
+
+/* ... and the region one for this kind of access? */
+static inline bool is_quick(const struct space *space, const struct message *message)
+{
+	return is_at_rest(space, message) && space->last_quick >> (message->w[1] & 31) & 1;
 }
 
 static inline void reply_with_one(struct message *message, const struct op *op)
@@ -157,7 +169,8 @@ static inline bool quick_absent(
 	if (leaf->entry != 0)
 		return false;
 	if (message->w[1] & FAULT_WRITE) {
-		if (!frame_pool_has_one((enum frame_class)space->class))
+		if (__builtin_expect(!stream_begins(&space->stream, leaf->table, leaf->index), 0) ||
+			!frame_pool_has_one((enum frame_class)space->class))
 			return false;
 		cure_begin(space);
 		add_resident(space, 1);

@@ -77,6 +77,14 @@ static status_t queue_ranges(uint64_t used)
 	return ST_OK;
 }
 
+/* Keep `quick` what it is to be. */
+static void reserves_changed(void)
+{
+	for (uint32_t class = 0; class < FRAME_CLASSES; class++)
+		frame_pool.quick[class] =
+			frame_pool.fail_at != 0 ? UINT64_MAX : frame_pool.reserve[class];
+}
+
 static void set_reserves(uint64_t wanted)
 {
 	uint64_t server = frame_pool.total / RESERVE_SHARE;
@@ -88,6 +96,7 @@ static void set_reserves(uint64_t wanted)
 	frame_pool.reserve[FRAMES_PAGER] = 0;
 	frame_pool.reserve[FRAMES_SERVER] = RESERVE_PAGER;
 	frame_pool.reserve[FRAMES_PROGRAM] = RESERVE_PAGER + server;
+	reserves_changed();
 }
 
 /* See the header. */
@@ -131,6 +140,7 @@ bool frame_pool_must_fail(void)
 	frame_pool.failed++;
 	for (uint32_t class = 0; frame_pool.fail_onward && class < FRAME_CLASSES; class ++)
 		frame_pool.reserve[class] = frame_pool.total;
+	reserves_changed();
 	return true;
 }
 
@@ -144,6 +154,7 @@ uint64_t frame_pool_fail(uint64_t at, bool onward)
 	frame_pool.fail_at = at;
 	frame_pool.fail_onward = onward;
 	frame_pool.failed = 0;
+	reserves_changed();
 	return failed;
 }
 
@@ -187,21 +198,29 @@ void frame_pool_use_blanks(void)
 	frame_pool.blanks.first = frame_pool.blanks.last = 0;
 }
 
+static void take_back(pfn_t pfn)
+{
+	const struct frame *frame = mmu_frame(pfn);
+
+	if (frame->refs != 0 || frame->holds != 0 || frame_kind(pfn) == KIND_FREE)
+		return;
+	if (frame->type != FRAME_DATA) {
+		mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
+		if (mmu_run() != ST_OK)
+			return; /* an object that was made: its owner ends it */
+	}
+	frame_pool_put(pfn);
+}
+
 /* See the header. */
 void frame_pool_undo(void)
 {
 	for (uint32_t i = 0; i < frames_taken.count; i++) {
-		pfn_t pfn = frames_taken.frames[i];
-		const struct frame *frame = mmu_frame(pfn);
+		pfn_t first = (pfn_t)frames_taken.frames[i];
+		uint32_t more = (uint32_t)(frames_taken.frames[i] >> FRAMES_RUN_SHIFT);
 
-		if (frame->refs != 0 || frame->holds != 0 || frame_kind(pfn) == KIND_FREE)
-			continue;
-		if (frame->type != FRAME_DATA) {
-			mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
-			if (mmu_run() != ST_OK)
-				continue; /* an object that was made: its owner ends it */
-		}
-		frame_pool_put(pfn);
+		for (uint32_t n = 0; n <= more; n++)
+			take_back(first + n);
 	}
 	frames_taken.count = 0;
 }

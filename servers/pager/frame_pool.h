@@ -56,6 +56,7 @@ struct frame_pool {
 	uint64_t total;	      /* frames of this pool */
 	uint64_t free;
 	uint64_t reserve[FRAME_CLASSES]; /* what a class leaves */
+	uint64_t quick[FRAME_CLASSES];	 /* the same; all of them, while a test hook is set */
 	pfn_t first, last;		 /* the queue; 0: empty, and then no frame is free */
 	struct {
 		pfn_t first, last; /* 0: empty */
@@ -99,14 +100,21 @@ MUST_CHECK static inline bool frame_pool_has(uint64_t count)
 /* One for this class, while no test hook is set? */
 static inline bool frame_pool_has_one(enum frame_class class)
 {
-	return frame_pool.free > frame_pool.reserve[class] && frame_pool.fail_at == 0;
+	return frame_pool.free > frame_pool.quick[class];
 }
 
-/* Frames taken by the undertaking at work. */
+/* So many? */
+static inline bool frame_pool_has_for(enum frame_class class, uint64_t count)
+{
+	return frame_pool.free > frame_pool.quick[class] && frame_pool.free - frame_pool.quick[class] >= count;
+}
+
+/* Frames taken by the undertaking at work: the first of a run, and how many more it has. */
 #define FRAMES_TAKEN_MAX 64u
+#define FRAMES_RUN_SHIFT 32
 struct frames_taken {
 	uint32_t count;
-	pfn_t frames[FRAMES_TAKEN_MAX];
+	uint64_t frames[FRAMES_TAKEN_MAX];
 };
 extern struct frames_taken frames_taken;
 
@@ -150,6 +158,26 @@ static inline pfn_t frame_pool_take_blank(enum frame_kind kind)
 	frame_pool.blanks.first = frame_pool.info[pfn].next;
 	frame_pool_taken(pfn, kind);
 	return pfn;
+}
+
+/* The same for up to `count` frames that follow one another; returns the first. */
+static inline pfn_t frame_pool_take_run(enum frame_kind kind, uint32_t *count)
+{
+	pfn_t first = frame_pool.first;
+	struct frame_info *info = &frame_pool.info[first];
+	uint32_t most = *count, taken = 0, next;
+
+	do {
+		info[taken].kind = (uint8_t)kind;
+		next = info[taken].next;
+		taken++;
+	} while (taken != most && next == first + taken);
+	frame_pool_set_first(next);
+	frame_pool.free -= taken;
+	frames_taken.frames[frames_taken.count++] =
+		first | (uint64_t)(taken - 1) << FRAMES_RUN_SHIFT;
+	*count = taken;
+	return first;
 }
 
 /* The same while the pager starts and has no words for frames yet. */

@@ -6,6 +6,7 @@
 #include "job.h"
 
 #include "account.h"
+#include "fault.h"
 #include "populate.h"
 #include "remap.h"
 #include "tables.h"
@@ -117,6 +118,19 @@ static status_t step_protect(struct space *space, bool *done)
 	return status;
 }
 
+static status_t step_advise(struct space *space, bool *done)
+{
+	struct job *job = &space->job;
+	status_t status = region_map_reserve(space->regions, 1 + REGIONS_PER_SLICE / 8);
+
+	if (status == ST_OK)
+		status = region_map_advise(&space->regions, job->cursor, job->end, job->rights,
+			REGIONS_PER_SLICE, &job->cursor);
+	space_regions_changed(space);
+	*done = status == ST_OK && job->cursor >= job->end;
+	return status;
+}
+
 /* Like unmap, but the regions stay: so it may as well stop half way. */
 static status_t step_discard(struct space *space, bool *done)
 {
@@ -139,6 +153,8 @@ static status_t job_step(struct space *space, bool *done)
 		return step_unmap(space, done);
 	case JOB_PROTECT:
 		return step_protect(space, done);
+	case JOB_ADVISE:
+		return step_advise(space, done);
 	case JOB_DISCARD:
 		frame_pool_class = FRAMES_PAGER; /* as unmap */
 		return step_discard(space, done);
@@ -272,6 +288,7 @@ void job_reap_regions(void)
 /* See the header. */
 void job_run_slice(void)
 {
+	fault_settle();
 	if (jobs.count != 0)
 		run_space_slice();
 	else if (regions_left)

@@ -26,6 +26,7 @@ enum job_kind {
 	JOB_UNMAP,    /* take away the pages of [cursor, end); `removed` held their regions */
 	JOB_PROTECT,  /* take rights away in [cursor, end), then change the regions */
 	JOB_POPULATE, /* fill [cursor, end) */
+	JOB_ADVISE,   /* change what regions in [cursor, end) are advised to be */
 	JOB_DISCARD,  /* take away the pages of [cursor, end); the regions stay */
 	JOB_REMAP,    /* make tables ready for a move, then change the regions (remap.h) */
 	JOB_MOVE,     /* move the pages; then UNMAP */
@@ -45,8 +46,8 @@ struct job {
 	uint8_t kind;	   /* enum job_kind */
 	bool populate;	   /* UNMAP: [start, end) is to be filled afterwards */
 	bool regions_next; /* PROTECT: the pages are done, the regions follow */
-	uint32_t rights;   /* PROTECT: what the regions get ... */
-	struct rights_change change; /* ... and the pages */
+	uint32_t rights;   /* PROTECT: what the regions get; ADVISE: MAP_LARGE or 0; ... */
+	struct rights_change change; /* ... PROTECT: what the pages get */
 	uint64_t start, cursor, end;
 	uint64_t floor, ceiling;     /* UNMAP: no pages but those that go lie between these */
 	struct region_node *removed; /* UNMAP, MOVE */

@@ -80,7 +80,9 @@ static _Noreturn void serve(void)
 	uint32_t messages = 0;
 
 	for (;;) {
-		if (!job_pending()) {
+		if (!job_pending() && cure.filled != 0) {
+			kind = exchange(&message, kind, RR_RECEIVE); /* and then fault_settle() */
+		} else if (!job_pending()) {
 			status_t status = serve_quickly(&message, &kind);
 
 			kind = handle_outcome(&message, status, kind);

@@ -23,11 +23,13 @@ static void op_advance(struct op *op, uint32_t entries)
 
 	if (entries == 0)
 		return;
-	if (code == OP_FILL) {
+	if (code == OP_FILL && !(op->a & PTE_FRAME)) {
 		fill_advance(op, entries);
 		return;
 	}
 	op->head -= (uint64_t)entries << OP_COUNT_SHIFT;
+	if (code == OP_FILL)
+		op->a += (uint64_t)entries << PAGE_SHIFT;
 	if (code == OP_RETYPE || code == OP_ZERO || code == OP_TRANSFER) {
 		op->head += by_frame;
 		return;

@@ -100,6 +100,23 @@ void object_mapping_changed(uint32_t id, int change);
  */
 uint32_t object_read(struct object *object, uint64_t page, uint32_t count, pfn_t *frames);
 
+/* Pages from its start to its end. */
+static inline uint64_t object_pages(const struct object *object)
+{
+	return (object->bytes + PAGE_SIZE - 1) / PAGE_SIZE;
+}
+
+/*
+ * The leaf table that holds the page, if it is the one used last, and if the object has all its pages;
+ * else 0.
+ */
+static inline pfn_t object_leaf_complete(const struct object *object, uint64_t page)
+{
+	bool is_known = object->leaf_span == page / TABLE_ENTRIES + 1;
+
+	return is_known && object->pages == object_pages(object) ? object->leaf_table : 0;
+}
+
 /* The page, added (cleared) if it is not there.  Runs batches: nothing may have been
    collected.  NO_MEMORY. */
 MUST_CHECK status_t object_get_page(struct object *object, uint64_t page, pfn_t *frame);

@@ -868,9 +868,9 @@ static struct region_node *steps_to_neighbour(struct steps *steps, bool is_above
 	return 0;
 }
 
-/* A range at one end of its region gets the rights of the neighbour there, and becomes a part of it:
+/* A range at one end of its region gets the bits of the neighbour there, and becomes a part of it:
    only the border moves. */
-static bool shift_border(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
+static bool shift_border(struct region_node **root, uint64_t start, uint64_t end, uint32_t mask, uint32_t bits)
 {
 	struct steps steps = {.count = 0};
 	struct region_node *node = steps_to(&steps, root, start, end), *neighbour;
@@ -887,7 +887,7 @@ static bool shift_border(struct region_node **root, uint64_t start, uint64_t end
 	part.start = start;
 	part.end = end;
 	part.offset += part.object ? start - node->region.start : 0;
-	part.protection = (part.protection & ~REGION_RIGHTS) | rights;
+	part.protection = (part.protection & ~mask) | bits;
 	if (is_above ? !region_can_merge(&part, &neighbour->region)
 		     : !region_can_merge(&neighbour->region, &part))
 		return false;
@@ -903,47 +903,47 @@ static bool shift_border(struct region_node **root, uint64_t start, uint64_t end
 	return true;
 }
 
-/* The rights of a range within one region.  False: nothing has changed. */
-static bool protect_in_place(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
+/* Bits of a range within one region.  False: nothing has changed. */
+static bool change_in_place(struct region_node **root, uint64_t start, uint64_t end, uint32_t mask, uint32_t bits)
 {
 	struct region_node *removed;
 	struct region region;
 
-	if (shift_border(root, start, end, rights))
+	if (shift_border(root, start, end, mask, bits))
 		return true;
 	if (!cut_in_place(root, start, end, &removed))
 		return false;
 	region = removed->region;
-	region.protection = (region.protection & ~REGION_RIGHTS) | rights;
+	region.protection = (region.protection & ~mask) | bits;
 	if (!absorb_next(root, &region) || !insert_in_place(root, &region))
 		insert_by_split(root, &region);
 	node_discard(removed);
 	return true;
 }
 
-/* The same regions with other rights, neighbours merged. */
-static struct region_node *tree_protect(struct region_node *tree, uint32_t rights)
+/* The same regions with other bits in place of those of the mask, neighbours merged. */
+static struct region_node *tree_change(struct region_node *tree, uint32_t mask, uint32_t bits)
 {
 	struct region_node *result = 0, *node;
 
 	while (tree) {
 		tree = tree_first(tree, &node);
 		node->left = node->right = 0;
-		node->region.protection = (node->region.protection & ~REGION_RIGHTS) | rights;
+		node->region.protection = (node->region.protection & ~mask) | bits;
 		node_sum_up(node);
 		result = tree_concatenate(result, node);
 	}
 	return result;
 }
 
-status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights,
-			    uint64_t budget, uint64_t *reached)
+static status_t map_change(struct region_node **root, uint64_t start, uint64_t end, uint32_t mask,
+			   uint32_t bits, uint64_t budget, uint64_t *reached)
 {
 	struct region_node *lower, *middle, *upper;
 
-	if (!is_page_range(start, end) || rights & ~REGION_RIGHTS || !budget)
+	if (!is_page_range(start, end) || bits & ~mask || !budget)
 		return ST_BAD_ARGUMENT;
-	if (is_reserved(*root, 1) && protect_in_place(root, start, end, rights)) {
+	if (is_reserved(*root, 1) && change_in_place(root, start, end, mask, bits)) {
 		*reached = end;
 		return ST_OK;
 	}
@@ -958,9 +958,21 @@ status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t 
 		return ST_OK;
 	tree_split(*root, start, &lower, &middle);
 	tree_split(middle, reach, &middle, &upper);
-	middle = tree_protect(middle, rights);
+	middle = tree_change(middle, mask, bits);
 	*root = tree_concatenate(tree_concatenate(lower, middle), upper);
 	return ST_OK;
+}
+
+status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights,
+			    uint64_t budget, uint64_t *reached)
+{
+	return map_change(root, start, end, REGION_RIGHTS, rights, budget, reached);
+}
+
+status_t region_map_advise(struct region_node **root, uint64_t start, uint64_t end, uint32_t large,
+			   uint64_t budget, uint64_t *reached)
+{
+	return map_change(root, start, end, MAP_LARGE, large, budget, reached);
 }
 
 /* The region with other borders, if they have a part in common and the offset allows it. */

@@ -50,10 +50,11 @@ enum region_kind {
 	REGION_WINDOW   /* set up by a server for itself */
 };
 
-/* The bits of `protection` that mprotect changes; the others stay with the region. */
+/* The bits of `protection` that mprotect changes; of the others madvise changes MAP_LARGE. */
 #define REGION_RIGHTS ((uint32_t)(MAP_READ | MAP_WRITE | MAP_EXEC))
 /* Those that a region keeps; the others are flags of one request. */
-#define REGION_PROTECTION (REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_STACK | MAP_NO_RESERVE))
+#define REGION_PROTECTION                                                                       \
+	(REGION_RIGHTS | (uint32_t)(MAP_SHARED | MAP_STACK | MAP_NO_RESERVE | MAP_LARGE))
 
 /* The first address behind those that regions may have. */
 #define REGION_USER_END ((LAYOUT_USER_LAST_SLOT + 1ull) << SLOT_SHIFT)
@@ -179,6 +180,10 @@ MUST_CHECK status_t region_map_cut(struct region_node **root, uint64_t start, ui
  */
 MUST_CHECK status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t end,
 				       uint32_t rights, uint64_t budget, uint64_t *reached);
+
+/* The same for MAP_LARGE: `large` is that bit or 0. */
+MUST_CHECK status_t region_map_advise(struct region_node **root, uint64_t start, uint64_t end,
+				      uint32_t large, uint64_t budget, uint64_t *reached);
 
 /*
  * Move the borders of the region that holds `address` to [start, end): grow or shrink (brk, stack).

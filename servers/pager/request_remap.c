@@ -135,6 +135,13 @@ status_t request_mremap(struct request *request)
 	return status == ST_OK ? move_mapping(request, &remap) : status;
 }
 
+static const uint8_t job_of_advice[] = {
+	[ADVICE_DISCARD] = JOB_DISCARD,
+	[ADVICE_POPULATE] = JOB_POPULATE,
+	[ADVICE_LARGE] = JOB_ADVISE,
+	[ADVICE_SMALL] = JOB_ADVISE,
+};
+
 /* PAGER_MADVISE */
 status_t request_madvise(struct request *request)
 {
@@ -144,7 +151,7 @@ status_t request_madvise(struct request *request)
 
 	if (status != ST_OK)
 		return status;
-	if (advice != ADVICE_DISCARD && advice != ADVICE_POPULATE)
+	if (advice < ADVICE_DISCARD || advice > ADVICE_SMALL)
 		return ST_BAD_ARGUMENT;
 	if (!region_map_covers(space->regions, start, start + bytes))
 		return ST_NOT_FOUND;
@@ -156,7 +163,8 @@ status_t request_madvise(struct request *request)
 			return status;
 	}
 	space->job = (struct job){
-		.kind = advice == ADVICE_DISCARD ? JOB_DISCARD : JOB_POPULATE,
+		.kind = job_of_advice[advice],
+		.rights = advice == ADVICE_LARGE ? MAP_LARGE : 0,
 		.start = start,
 		.cursor = start,
 		.end = start + bytes,

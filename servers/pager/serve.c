@@ -12,8 +12,6 @@
 #include "request.h"
 #include "stat.h"
 
-#define OPS_IN_REGISTERS 2u
-
 /* ---- faults ---- */
 
 static enum reply_kind reply_plain(
@@ -59,28 +57,36 @@ static enum reply_kind postpone_fault(struct space *space, uint64_t token)
 	return REPLY_NONE;
 }
 
-/* What fault_quick() leaves. */
-static enum reply_kind cure_fault(struct space *space, struct message *message)
+/* The cure of an access for which the path stands as given. */
+static enum reply_kind cure_path(
+	struct space *space, struct message *message, uint32_t access, struct path *path)
 {
-	uint32_t access = (uint32_t)message->w[1], reason;
 	uint64_t region_start = 0;
-	struct path path;
+	uint32_t reason;
 
-	space->counters.faults++;
 	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
-	path_from_entries(&path, space, message->w[0], &message->w[3]);
 	if (access & FAULT_RESERVED)
 		reason = REASON_MALFORMED;
-	else if (message->w[0] >> SLOT_SHIFT == LAYOUT_MESSAGE >> SLOT_SHIFT)
-		reason = fault_resolve_message(space, access, &path);
+	else if (path->address >> SLOT_SHIFT == LAYOUT_MESSAGE >> SLOT_SHIFT)
+		reason = fault_resolve_message(space, access, path);
 	else
-		reason = fault_resolve(space, access, &path, &region_start);
+		reason = fault_resolve(space, access, path, &region_start);
 	if (reason == REASON_NONE)
 		return reply_with_cure(message);
 	if (reason != FAULT_WAITS)
 		return refuse_fault(space, message, reason, region_start);
 	account_wait(space, message->token);
 	return REPLY_NONE;
+}
+
+/* What fault_quick() leaves. */
+static enum reply_kind cure_fault(struct space *space, struct message *message)
+{
+	struct path path;
+
+	space->counters.faults++;
+	path_from_entries(&path, space, message->w[0], &message->w[3]);
+	return cure_path(space, message, (uint32_t)message->w[1], &path);
 }
 
 static enum reply_kind handle_fault(struct message *message)
@@ -125,7 +131,8 @@ enum reply_kind serve_message(struct message *message)
 {
 	uint64_t kind = message->tag & TAG_KERNEL_BITS;
 
-	if (fault_quick(message))
+	fault_settle();
+	if (fault_quick(message) || fault_window(message))
 		return REPLY_CURE;
 	if (kind == TAG_KERNEL && TAG_LABEL(message->tag) == LABEL_FAULT)
 		return handle_fault(message);
@@ -142,10 +149,22 @@ enum reply_kind serve_message(struct message *message)
 
 /* ---- replies that were refused ---- */
 
+/* A window was not as guessed, and is taken back: the same fault, by a look at the tables. */
+static enum reply_kind cure_anew(struct message *message)
+{
+	struct space *space = cure.space;
+	struct path path;
+
+	if (path_read(&path, space, cure.address) != ST_OK)
+		return refuse_fault(space, message, REASON_NO_MEMORY, 0);
+	return cure_path(space, message, cure.access, &path);
+}
+
 /* The cure was refused at operation `index`: finish it, or take it back and refuse the fault. */
 static enum reply_kind recover_cure(struct message *message, status_t status)
 {
 	uint32_t count = TAG_OPS(message->tag);
+	bool is_guess = cure.is_guess;
 
 	if (status == ST_MORE && message->tag & TAG_OPS_IN_PAGE) {
 		mmu_count = count;
@@ -155,6 +174,8 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 	if (status == ST_OK)
 		return reply_plain(message, FAULT_RESUME, 0, 0);
 	fault_undo();
+	if (status == ST_MISMATCH && is_guess)
+		return cure_anew(message);
 	return reply_plain(message, FAULT_REFUSE, REASON_NO_MEMORY, 0);
 }
 

@@ -30,8 +30,8 @@ status_t space_start(void)
 		&space_slab, heap_window(HEAP_SPACES), sizeof(struct space), SPACES_MAX, heap_grow);
 }
 
-/* The error codes whose faults fault_quick() cures: first touches of anonymous memory, and writes of
-   pages that are there. */
+/* The error codes whose faults fault_quick() cures by a page alone: first touches of anonymous memory,
+   and writes of pages that are there. */
 static uint32_t quick_codes(const struct region *region)
 {
 	const uint32_t touch = FAULT_USER, write = FAULT_USER | FAULT_WRITE;
@@ -41,7 +41,7 @@ static uint32_t quick_codes(const struct region *region)
 		return 0;
 	if (region->object == 0 && region->protection & REGION_RIGHTS)
 		codes |= 1u << touch;
-	if (region->object == 0 && region->protection & MAP_WRITE)
+	if (region->object == 0 && (region->protection & (MAP_WRITE | MAP_LARGE)) == MAP_WRITE)
 		codes |= 1u << write;
 	if (region->protection & MAP_WRITE)
 		codes |= 1u << (write | FAULT_PRESENT);

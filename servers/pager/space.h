@@ -43,6 +43,18 @@ struct path_known {
 struct untouched {
 	uint64_t start, end;
 };
+/* First writes in order (window.h).  Entries of leaf tables are named as by stream_place(). */
+struct stream {
+	uint64_t next;	  /* where it goes on ... */
+	uint64_t behind;  /* ... if it is where the last window ended */
+	uint32_t pages;	  /* that this window brought */
+	uint32_t windows; /* of full length, so far */
+};
+
+static inline uint64_t stream_place(pfn_t table, uint32_t index)
+{
+	return (uint64_t)table << OP_PFN_SHIFT | (uint64_t)index << OP_INDEX_SHIFT;
+}
 
 struct space {
 	_Alignas(512) /* a power of two: to be found by a shift */
@@ -66,6 +78,7 @@ struct space {
 	uint64_t last_bits;	     /* of it: region_leaf_bits() ... */
 	uint32_t last_quick;	     /* ... and a bit for each error code that fault_quick() cures */
 	uint64_t brk_start, brk_now; /* 0: no heap */
+	struct stream stream;
 
 	/* The account, in pages (account.h) */
 	uint64_t resident, committed, shared, limit;

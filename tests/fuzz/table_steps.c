@@ -257,7 +257,7 @@ static void make_set(struct table_call *call, const struct step *step, bool all)
 		entry_now(table, index) ^ (step->count & 0x20) ^ (step->count & 0x40));
 }
 
-/* A list of neighbours, with gaps. */
+/* A list of neighbours, with gaps; or a run, cleared or not. */
 static void make_fill(struct table_call *call, const struct step *step)
 {
 	pfn_t table = choose_type(step->frame & 0x300 ? FRAME_L1 : FRAME_L2, step->frame & 0xe0ff);
@@ -271,8 +271,12 @@ static void make_fill(struct table_call *call, const struct step *step)
 		if (!(step->bits >> 16 >> (i & 15) & 1))
 			call->list[i] = choose_type(level_of(table) > 1 ? FRAME_L1 : FRAME_DATA,
 				(uint16_t)(step->target + i));
+	if (step->target & 0x4000)
+		bits |= pte_make(choose_type(FRAME_DATA, step->target & 0x3fff), 0);
 	make(call, OP_FILL, table, index, count, bits,
 		step->wild & 1 ? entry_now(table, index) : 0);
+	if (step->target & 0x2000)
+		call->op.head |= FILL_CLEAR << 8;
 }
 
 static void make_transfer(struct table_call *call, const struct step *step, uint32_t code)
@@ -534,5 +538,7 @@ void steps_decode(const uint8_t *record, uint32_t pool, bool all, struct table_c
 		make_operation(call, &step, all);
 		make_wild(call, &step);
 		make_limits(call, &step);
+		if (OP_CODE(call->op.head) == OP_FILL && call->op.a & PTE_FRAME)
+			call->places = 0; /* a run has no list */
 	}
 }

@@ -322,6 +322,20 @@ static void fetched_pages_do_not_fault(void)
 	CHECK_EQUAL(cost_end().faults, 0);
 }
 
+static void large_advice_brings_many_pages_at_once(void)
+{
+	volatile uint8_t *pages = private_pages(1024);
+
+	CHECK_EQUAL(madvise(address(pages), PAGES(1024), MADV_HUGEPAGE), 0);
+	cost_begin();
+	for (size_t i = 0; i < 1024; i++)
+		pages[PAGES(i)] = (uint8_t)i;
+	CHECK(cost_end().faults <= 40);
+	for (size_t i = 0; i < 1024; i++)
+		CHECK(pages[PAGES(i)] == (uint8_t)i && pages[PAGES(i) + 4095] == 0);
+	CHECK_EQUAL(madvise(address(pages), PAGES(1024), MADV_NOHUGEPAGE), 0);
+}
+
 static void wrong_advice_is_refused(void)
 {
 	volatile uint8_t *pages = pages_at(0x200000000000, 2);
@@ -351,6 +365,7 @@ const struct test tests_remap[] = {
 	TEST(dropped_pages_are_zero_and_free),
 	TEST(dropping_shared_tables_after_fork),
 	TEST(fetched_pages_do_not_fault),
+	TEST(large_advice_brings_many_pages_at_once),
 	TEST(wrong_advice_is_refused),
 	{0},
 };

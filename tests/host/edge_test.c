@@ -491,13 +491,14 @@ static void test_each_operation_takes_the_work_and_room_that_it_needs(void)
 	needs(1, 0, op_head(OP_SET, 0, L1, 0, 0), page(1), 0);
 	needs(1, 1, op_head(OP_SET, 0, L1, 0, 0), 8, page(1));
 	needs(1, 2, op_head(OP_CLEAR, 0, L1, 0, 1), 0, 0); /* the word is */
-	needs(TABLE_ENTRIES, 0, op_head(OP_ZERO, 0, DATA_FIRST, 0, 1), 0, 0);
+	needs(OP_WORK_CLEAR, 0, op_head(OP_ZERO, 0, DATA_FIRST, 0, 1), 0, 0);
+	needs(OP_WORK_CLEAR, 0, op_head(OP_FILL, FILL_CLEAR, L1, 9, 1), page(9), 0);
 	needs(TABLE_ENTRIES, 0, op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 0);
 	needs(2, 0, op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 9ull << 32);
 	needs(1, 0, op_head(OP_COPY_FRAME, 0, DATA_FIRST, 0, 0), DATA_FIRST + 1, 8ull << 32);
 	needs(1, 0, op_head(OP_TRANSFER, 0, DATA_FIRST, 0, 1), POOL_ROOT, 0);
 	needs(1, 0, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_DATA, 0);
-	needs(TABLE_ENTRIES, 0, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_L1, 0);
+	needs(OP_WORK_CLEAR, 0, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_L1, 0);
 	needs(1, 0, op_head(OP_RETYPE, 0, MORE_FIRST, 0, 1), FRAME_FREE, 0);
 	needs(0, 1, op_head(OP_POOL_CREATE, 0, 0, 0, 0), 0, 0);
 	needs(0, 2, op_head(OP_POOL_TAG, 0, 0, 0, 0), 0, 0);

@@ -218,10 +218,10 @@ static void test_retype_stops_inside_its_run(void)
 
 static void test_retype_that_clears_is_bounded(void)
 {
-	CHECK_EQUAL(retype(MORE_FIRST, 20, FRAME_L1), ST_MORE);
-	CHECK_EQUAL(sim_last.done, OP_WORK_MAX / TABLE_ENTRIES);
-	CHECK_EQUAL(frame_table[MORE_FIRST + 7].type, FRAME_L1);
-	CHECK_EQUAL(frame_table[MORE_FIRST + 8].type, FRAME_FREE);
+	CHECK_EQUAL(retype(MORE_FIRST, 80, FRAME_L1), ST_MORE);
+	CHECK_EQUAL(sim_last.done, OP_WORK_MAX / OP_WORK_CLEAR);
+	CHECK_EQUAL(frame_table[MORE_FIRST + 63].type, FRAME_L1);
+	CHECK_EQUAL(frame_table[MORE_FIRST + 64].type, FRAME_FREE);
 	CHECK_EQUAL(retype(MORE_FIRST, 512, FRAME_FREE), ST_OK); /* nothing to clear: not so dear */
 }
 
@@ -272,8 +272,9 @@ static void test_zero_refuses(void)
 	CHECK_EQUAL(run(OP_ZERO, SIM_ZERO_FRAME, 0, 1, 0, 0), ST_BAD_FRAME);
 	CHECK_EQUAL(run(OP_ZERO, DATA_FIRST, 0, 0, 0, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(run(OP_ZERO, DATA_FIRST, 0, 1, 1, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(run(OP_ZERO, DATA_FIRST, 0, 9, 0, 0), ST_MORE);
-	CHECK_EQUAL(sim_last.done, 8);
+	CHECK_EQUAL(retype(MORE_FIRST, 80, FRAME_DATA), ST_OK);
+	CHECK_EQUAL(run(OP_ZERO, MORE_FIRST, 0, 80, 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_last.done, OP_WORK_MAX / OP_WORK_CLEAR);
 }
 
 static void test_copy_frame_copies_all(void)

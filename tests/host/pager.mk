@@ -7,6 +7,9 @@ PAGER_MACHINE := $(PAGER_CORE) tests/host/pager_machine.c tests/host/pager_heap.
 HOST_TESTS += pager
 pager_SOURCES := tests/host/pager_test.c $(PAGER_MACHINE)
 
+HOST_TESTS += pager_window
+pager_window_SOURCES := tests/host/pager_window_test.c $(PAGER_MACHINE)
+
 HOST_TESTS += pager_failure
 pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)
 

@@ -73,12 +73,12 @@ static void obey_flush(struct space *kernel_space)
 
 /* ---- batches ---- */
 
-/* Places of this operation: that of a fill has its list behind it. */
+/* Places of this operation: that of a fill may have a list behind it. */
 static uint32_t op_places(const struct op *op, uint32_t rest)
 {
 	uint32_t places = 1;
 
-	if (OP_CODE(op->head) == OP_FILL)
+	if (OP_CODE(op->head) == OP_FILL && !(op->a & PTE_FRAME))
 		places += (OP_ENTRIES(op->head) + 5) / 6;
 	return places < rest ? places : rest;
 }

@@ -244,9 +244,10 @@ static uint64_t read_word(uint64_t space, uint64_t address)
 }
 
 /* Pages from the address on: the first words are seed, seed + 1, ... */
+/* Writes pages from the last to the first: not in order, so each comes alone (window.h). */
 static void fill(uint64_t space, uint64_t address, uint64_t pages, uint64_t seed)
 {
-	for (uint64_t i = 0; i < pages; i++)
+	for (uint64_t i = pages; i-- > 0;)
 		CHECK_EQUAL(write_word(space, address + i * PAGE, seed + i), REASON_NONE);
 }
 

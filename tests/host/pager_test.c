@@ -188,9 +188,9 @@ static void test_present_fault_in_built_tables_takes_two_operations(void)
 {
 	uint64_t a = create(), split = stats().tables_split;
 
-	CHECK_EQUAL(map_at(a, BASE, 0x2000, RW), ST_OK);
+	CHECK_EQUAL(map_at(a, BASE, 0x3000, RW), ST_OK);
 	CHECK_EQUAL(write_word(a, BASE, 1), REASON_NONE);
-	CHECK_EQUAL(write_word(a, BASE + 0x1000, 1), REASON_NONE);
+	CHECK_EQUAL(write_word(a, BASE + 0x2000, 1), REASON_NONE);
 	CHECK_EQUAL(machine_operations, 2);
 	CHECK_EQUAL(stats().tables_split, split);
 }
@@ -282,7 +282,6 @@ static void test_fork_shares_tables_and_takes_three_frames(void)
 	CHECK_EQUAL(machine_entry(a, BASE) & PTE_W, 0);
 	CHECK_EQUAL(machine_entry(b, BASE) & PTE_W, 0);
 	CHECK_EQUAL(pte_pfn(machine_entry(a, BASE)), pte_pfn(machine_entry(b, BASE)));
-	CHECK_EQUAL(machine_faults, 256);
 }
 
 static void test_parent_write_after_fork_is_not_seen_by_child(void)
@@ -1645,7 +1644,7 @@ static void test_bad_advice_is_refused(void)
 	CHECK_EQUAL(advise(a, BASE, 0x3000, ADVICE_DISCARD), ST_NOT_FOUND);
 	CHECK_EQUAL(advise(a, BASE + 0x2000, 0x1000, ADVICE_POPULATE), ST_NOT_FOUND);
 	CHECK_EQUAL(advise(a, BASE, 0x1000, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(advise(a, BASE, 0x1000, 3), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(advise(a, BASE, 0x1000, ADVICE_SMALL + 1), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(advise(a, BASE + 8, 0x1000, ADVICE_DISCARD), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(advise(a, BASE, 0, ADVICE_DISCARD), ST_BAD_ARGUMENT);
 	expect(a, BASE, 2, 1);

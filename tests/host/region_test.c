@@ -502,6 +502,29 @@ static void map_protect_keeps_flags_and_skips_holes(void)
 	maps_end();
 }
 
+static void map_advise_changes_nothing_else(void)
+{
+	struct region_node *root = 0;
+	uint64_t at = 0;
+
+	maps_begin(10000);
+	insert(&root, pages(20, 30, RW | MAP_STACK));
+	insert(&root, pages(30, 60, RW));
+	CHECK_OK(region_map_advise(&root, PAGES(25), PAGES(40), MAP_LARGE, 1000, &at));
+	CHECK(at == PAGES(40) && region_map_totals(root).count == 4);
+	CHECK(region_map_lookup(root, PAGES(24))->protection == (RW | MAP_STACK));
+	CHECK(region_map_lookup(root, PAGES(29))->protection == (RW | MAP_STACK | MAP_LARGE));
+	CHECK(region_map_lookup(root, PAGES(39))->protection == (RW | MAP_LARGE));
+	protect(&root, 30, 60, RO);
+	CHECK(region_map_lookup(root, PAGES(39))->protection == (RO | MAP_LARGE));
+	CHECK(region_map_advise(&root, 0, PAGES(60), MAP_SHARED, 1, &at) == ST_BAD_ARGUMENT);
+	CHECK_OK(region_map_advise(&root, 0, PAGES(60), 0, 1000, &at));
+	CHECK(region_map_lookup(root, PAGES(39))->protection == RO);
+	CHECK(region_map_totals(root).count == 3);
+	region_map_release(&root);
+	maps_end();
+}
+
 static void map_protect_goes_on_where_it_stopped(void)
 {
 	struct region_node *root = 0;
@@ -1447,6 +1470,7 @@ static const struct {
 	TEST(map_cut_refuses_unfit_ranges),
 	TEST(map_protect_divides_and_merges),
 	TEST(map_protect_keeps_flags_and_skips_holes),
+	TEST(map_advise_changes_nothing_else),
 	TEST(map_protect_goes_on_where_it_stopped),
 	TEST(map_resize_moves_both_borders),
 	TEST(map_resize_merges_and_moves_offsets),

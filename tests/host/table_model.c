@@ -390,12 +390,42 @@ static status_t each_entry(struct model *model, struct model_call *call, entry_s
 	return allowed == count ? ST_OK : ST_MORE;
 }
 
+/* A page to be mapped is filled with zeros before: it must be nobody's so far. */
+static status_t fill_clear(struct model *model, struct model_call *call, uint64_t value)
+{
+	status_t status = entry_allowed(model, call, 1, value);
+	struct model_frame *frame;
+
+	if (status != ST_OK)
+		return status;
+	if (!owns(model, call, NUMBER(value)))
+		return ST_BAD_FRAME;
+	frame = &model->frame[NUMBER(value)];
+	if (frame->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	if (!unused(frame))
+		return ST_BUSY;
+	if (!pay(call, OP_WORK_CLEAR - 1))
+		return ST_MORE;
+	if (frame->stale)
+		full_flush(model);
+	memset(model->word[NUMBER(value)], 0, sizeof(model->word[0]));
+	call->touched[0] = (uint32_t)NUMBER(value);
+	return ST_OK;
+}
+
 static status_t fill_step(
 	struct model *model, struct model_call *call, uint64_t table, uint64_t index, uint32_t i)
 {
-	if (call->list[i] == 0 || !same(model->word[table][index], call->op.b))
+	bool is_run = call->op.a & PTE_FRAME;
+	uint64_t value = call->op.a + ((uint64_t)(is_run ? i : call->list[i]) << 12);
+	status_t status = ST_OK;
+
+	if ((!is_run && call->list[i] == 0) || !same(model->word[table][index], call->op.b))
 		return ST_OK;
-	return put(model, call, table, index, call->op.a | (uint64_t)call->list[i] << 12);
+	if (OP_FLAGS(call->op.head) & FILL_CLEAR)
+		status = fill_clear(model, call, value);
+	return status == ST_OK ? put(model, call, table, index, value) : status;
 }
 
 static status_t do_fill(struct model *model, struct model_call *call)
@@ -404,8 +434,11 @@ static status_t do_fill(struct model *model, struct model_call *call)
 
 	if (status != ST_OK)
 		return status;
-	if (!(call->op.a & PTE_P) || (call->op.a & PTE_FRAME))
+	if (!(call->op.a & PTE_P))
 		return ST_BAD_ARGUMENT;
+	if ((OP_FLAGS(call->op.head) & FILL_CLEAR) &&
+		model_level(model, OP_PFN(call->op.head)) != 1)
+		return ST_WRONG_TYPE;
 	return each_entry(model, call, fill_step);
 }
 
@@ -724,7 +757,7 @@ static status_t retype_step(struct model *model, struct model_call *call, uint64
 		return ST_WRONG_TYPE;
 	if (!unused(frame))
 		return ST_BUSY;
-	if (!pay(call, is_plain(frame->type) && !is_plain(call->op.a) ? 512 : 1))
+	if (!pay(call, is_plain(frame->type) && !is_plain(call->op.a) ? OP_WORK_CLEAR : 1))
 		return ST_MORE;
 	if (frame->stale)
 		full_flush(model);
@@ -740,7 +773,7 @@ static status_t zero_step(struct model *model, struct model_call *call, uint64_t
 		return ST_BAD_FRAME;
 	if (model->frame[pfn].type != FRAME_DATA)
 		return ST_WRONG_TYPE;
-	if (!pay(call, 512))
+	if (!pay(call, OP_WORK_CLEAR))
 		return ST_MORE;
 	memset(model->word[pfn], 0, sizeof(model->word[pfn]));
 	call->touched[0] = (uint32_t)pfn;
@@ -923,6 +956,8 @@ void model_run(struct model *model, struct model_call *call)
 
 	if (code == OP_CLEAR || code == OP_PROTECT)
 		flags &= ~(OP_CLEAR_RUNS | OP_PROTECT_SOLE);
+	if (code == OP_FILL)
+		flags &= ~FILL_CLEAR;
 	call->done = 0;
 	call->result_count = 0;
 	call->plain = false;

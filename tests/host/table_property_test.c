@@ -202,7 +202,11 @@ static void make_fill(void)
 		call.list[i] = percent(80) ? (uint32_t)(any_entry(table) >> 12) & 0xfffffff : 0;
 	if (percent(90) && model_level(&model, table) > 1)
 		bits &= ~(PTE_NX | PTE_D);
+	if (percent(40)) /* a run of frames in place of the list */
+		bits = any_entry(table);
 	make(OP_FILL, table, index, count, bits, percent(80) ? 0 : current_entry(table, index));
+	if (percent(40))
+		call.op.head |= FILL_CLEAR << 8;
 }
 
 static void make_copy_or_move(uint32_t code)
@@ -338,7 +342,7 @@ static void kernel_run(void)
 	};
 
 	ops[0] = call.op;
-	if (OP_CODE(call.op.head) == OP_FILL) {
+	if (OP_CODE(call.op.head) == OP_FILL && !(call.op.a & PTE_FRAME)) {
 		memcpy(ops + 1, call.list, sizeof(call.list));
 		count = 1 + (OP_ENTRIES(call.op.head) + 5) / 6;
 		if (count > 1 + LIST_PLACES)
@@ -541,8 +545,8 @@ static void test_all_statuses_were_met(void)
 				     S(MORE) },
 		{ OP_SET, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
 				  S(BUSY) | S(MISMATCH) | S(LIMIT) | S(MORE) },
-		{ OP_FILL, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(LIMIT) |
-				   S(MORE) },
+		{ OP_FILL, S(OK) | S(BAD_ARGUMENT) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) |
+				   S(LIMIT) | S(MORE) },
 		{ OP_COPY, S(OK) | S(BAD_ARGUMENT) | S(NO_RIGHT) | S(BAD_FRAME) | S(WRONG_TYPE) |
 				   S(MISMATCH) | S(LIMIT) | S(MORE) },
 		{ OP_SPLIT, S(OK) | S(BAD_FRAME) | S(WRONG_TYPE) | S(BUSY) | S(MISMATCH) |

@@ -420,6 +420,73 @@ static void test_fill_stops_at_a_frame_that_is_refused(void)
 	CHECK_EQUAL(fill(0, list, 3, PAGE_RW, 0), ST_LIMIT);
 }
 
+/* No list: what is behind is the next operation. */
+static void test_fill_maps_a_run_of_frames(void)
+{
+	const struct op ops[2] = { { op_head(OP_FILL, 0, L1, 10, 4), page(2) | PTE_SOFT1, 0 },
+		{ op_head(OP_SET, 0, L1, 511, 0), page(9), 0 } };
+
+	CHECK_EQUAL(set(L1, 12, 0x40, 0), ST_OK);
+	CHECK_EQUAL(sim_batch(POOL_ROOT, ops, 2, &sim_last), ST_OK);
+	CHECK_EQUAL(sim_last.index, 2);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQUAL(entries(L1)[10 + i], i == 2 ? 0x40 : page(2 + i) | PTE_SOFT1);
+	CHECK_EQUAL(refs(DATA_FIRST + 4), 0);
+	CHECK_EQUAL(entries(L1)[511], page(9));
+	CHECK_EQUAL(run(OP_FILL, L1, 20, 1, pte_make(0x10000000, PAGE_RW), 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(run(OP_FILL, L1, 20, 1, pte_make(FRAMES, PAGE_RW), 0), ST_BAD_FRAME);
+}
+
+static void write_pages(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		entries(DATA_FIRST + i)[7] = 7;
+}
+
+static status_t fill_clear(pfn_t table, uint32_t index, uint32_t count, uint64_t a)
+{
+	return sim_op(POOL_ROOT, op_head(OP_FILL, FILL_CLEAR, table, index, count), a, 0);
+}
+
+static void test_fill_clears_what_it_maps(void)
+{
+	write_pages(5);
+	CHECK_EQUAL(set(L1, 2, 0x40, 0), ST_OK);
+	CHECK_EQUAL(fill_clear(L1, 0, 4, page(0)), ST_OK);
+	for (uint32_t i = 0; i < 5; i++) {
+		bool is_mapped = i < 4 && i != 2;
+
+		CHECK_EQUAL(entries(DATA_FIRST + i)[7], is_mapped ? 0 : 7);
+		CHECK_EQUAL(refs(DATA_FIRST + i), is_mapped ? 1 : 0);
+	}
+}
+
+/* A page that is in use is neither cleared nor mapped, nor any behind it. */
+static void test_fill_clears_only_what_nothing_uses(void)
+{
+	write_pages(3);
+	CHECK_EQUAL(set(L1, 100, page(1), 0), ST_OK);
+	CHECK_EQUAL(fill_clear(L1, 0, 3, page(0)), ST_BUSY);
+	CHECK(sim_last.index == 0 && sim_last.done == 1);
+	CHECK(entries(L1)[0] == page(0) && entries(L1)[1] == 0 && entries(L1)[2] == 0);
+	CHECK(entries(DATA_FIRST + 1)[7] == 7 && entries(DATA_FIRST + 2)[7] == 7);
+	CHECK_EQUAL(run(OP_HOLD, DATA_FIRST + 2, 0, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(fill_clear(L1, 2, 1, page(2)), ST_BUSY);
+	CHECK_EQUAL(fill_clear(L1, 2, 1, pte_make(MORE_FIRST, PAGE_RW)), ST_WRONG_TYPE);
+	CHECK_EQUAL(fill_clear(L1, 2, 1, pte_make(SIM_ZERO_FRAME, PTE_P | PTE_U)), ST_BAD_FRAME);
+	CHECK_EQUAL(fill_clear(L2, 2, 1, page(3)), ST_WRONG_TYPE);
+}
+
+/* Old translations must be gone before it is cleared, not only before it is mapped. */
+static void test_fill_clears_after_a_flush(void)
+{
+	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+	CHECK_EQUAL(run(OP_CLEAR, L1, 0, 1, 0, 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, 0);
+	CHECK_EQUAL(fill_clear(L1, 0, 2, page(0)), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, 1);
+}
+
 static void test_fill_refuses_bad_arguments(void)
 {
 	uint32_t list[6] = { DATA_FIRST };
@@ -427,7 +494,6 @@ static void test_fill_refuses_bad_arguments(void)
 	CHECK_EQUAL(fill(0, list, 0, PAGE_RW, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(fill(510, list, 3, PAGE_RW, 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(fill(0, list, 1, PAGE_RW & ~PTE_P, 0), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(fill(0, list, 1, page(0), 0), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(run(OP_FILL, L1, 0, 1, PAGE_RW, 0), ST_BAD_ARGUMENT); /* no list behind */
 	CHECK_EQUAL(entries(L1)[0], 0);
 }
@@ -1120,6 +1186,10 @@ static const struct check_test tests[] = {
 	CHECK_TEST(fill_maps_a_list_of_frames),
 	CHECK_TEST(fill_replaces_only_what_is_expected),
 	CHECK_TEST(fill_stops_at_a_frame_that_is_refused),
+	CHECK_TEST(fill_maps_a_run_of_frames),
+	CHECK_TEST(fill_clears_what_it_maps),
+	CHECK_TEST(fill_clears_only_what_nothing_uses),
+	CHECK_TEST(fill_clears_after_a_flush),
 	CHECK_TEST(fill_refuses_bad_arguments),
 	CHECK_TEST(copy_shares_and_takes_write),
 	CHECK_TEST(copy_of_top_levels_is_fork),

@@ -23,7 +23,8 @@ enum {
 	MAP_NO_REPLACE = 1 << 10, /* exactly at the address, or EXISTS */
 	MAP_STACK = 1 << 11,   /* grows down by faults, to its start; keeps a gap below */
 	MAP_POPULATE = 1 << 12, /* fill now (a job) */
-	MAP_NO_RESERVE = 1 << 13 /* private pages are no promise: a write may find no memory */
+	MAP_NO_RESERVE = 1 << 13, /* private pages are no promise: a write may find no memory */
+	MAP_LARGE = 1 << 14    /* of a region that ADVICE_LARGE made so; no flag of a request */
 };
 
 /* PAGER_MREMAP, word 3.  Without these a mapping grows only where it is, or NO_MEMORY. */
@@ -35,7 +36,9 @@ enum {
 /* PAGER_MADVISE, word 2. */
 enum {
 	ADVICE_DISCARD = 1, /* the contents of private pages go: the next access finds zeros, or the object's */
-	ADVICE_POPULATE     /* make them present now, as MAP_POPULATE does (a job) */
+	ADVICE_POPULATE,    /* make them present now, as MAP_POPULATE does (a job) */
+	ADVICE_LARGE,       /* from now on a first write may bring as many pages as a call can clear ... */
+	ADVICE_SMALL        /* ... or as few as before */
 };
 
 enum {

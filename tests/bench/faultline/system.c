@@ -12,6 +12,7 @@
 #include <faultline/protocol/proc.h>
 #include <string.h>
 #include <sys/faultline.h>
+#include <sys/mman.h>
 
 #define LABEL_NONE 0xffffu /* no request of the pager: it answers BAD_CALL at once */
 
@@ -172,8 +173,8 @@ void partner_stop(void)
 /* The pager decides by itself. */
 void memory_allow_large(char *memory, size_t bytes)
 {
-	(void)memory;
-	(void)bytes;
+	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
+		die("madvise");
 }
 
 void memory_refuse_large(char *memory, size_t bytes)

@@ -270,19 +270,18 @@ static bool a_run_stops_at_the_first_frame_that_refuses(void)
 
 static bool clearing_is_bounded_by_the_work_of_a_call(void)
 {
-	pfn_t row = frame_take_row(20, 1);
+	enum { AT_ONCE = OP_WORK_MAX / OP_WORK_CLEAR };
+	pfn_t row = frame_take_row(AT_ONCE + 4, 1);
 
-	CHECK_EQUAL(op_many(OP_RETYPE, row, 0, 20, FRAME_L1, 0), ST_MORE);
-	CHECK_EQUAL(outcome.entries, OP_WORK_MAX / TABLE_ENTRIES);
-	CHECK_EQUAL(FRAMES[row + OP_WORK_MAX / TABLE_ENTRIES - 1].type, FRAME_L1);
-	CHECK_EQUAL(FRAMES[row + OP_WORK_MAX / TABLE_ENTRIES].type, FRAME_FREE);
-	CHECK_OK(op_many(OP_RETYPE, row + 8, 0, 8, FRAME_L1, 0));
-	CHECK_OK(op_many(OP_RETYPE, row + 16, 0, 4, FRAME_DATA, 0));
-	CHECK_OK(op_many(OP_ZERO, row + 16, 0, 4, 0, 0));
-	CHECK_OK(op_many(OP_RETYPE, row, 0, 8, FRAME_DATA, 0));
-	CHECK_OK(op_many(OP_RETYPE, row + 8, 0, 8, FRAME_DATA, 0));
-	CHECK_EQUAL(op_many(OP_ZERO, row, 0, 16, 0, 0), ST_MORE);
-	CHECK_EQUAL(outcome.entries, 8);
+	CHECK_EQUAL(op_many(OP_RETYPE, row, 0, AT_ONCE + 4, FRAME_L1, 0), ST_MORE);
+	CHECK_EQUAL(outcome.entries, AT_ONCE);
+	CHECK_EQUAL(FRAMES[row + AT_ONCE - 1].type, FRAME_L1);
+	CHECK_EQUAL(FRAMES[row + AT_ONCE].type, FRAME_FREE);
+	CHECK_OK(op_many(OP_RETYPE, row + AT_ONCE, 0, 4, FRAME_DATA, 0));
+	CHECK_OK(op_many(OP_ZERO, row + AT_ONCE, 0, 4, 0, 0));
+	CHECK_OK(op_many(OP_RETYPE, row, 0, AT_ONCE, FRAME_DATA, 0));
+	CHECK_EQUAL(op_many(OP_ZERO, row, 0, AT_ONCE + 4, 0, 0), ST_MORE);
+	CHECK_EQUAL(outcome.entries, AT_ONCE);
 	return true;
 }
 

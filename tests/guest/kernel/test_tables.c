@@ -560,13 +560,34 @@ static bool fill_sets_a_run_where_it_is_as_expected(void)
 	return true;
 }
 
+/* Frames in a row, cleared or not; the words behind are no list. */
+static bool fill_maps_a_run(void)
+{
+	pfn_t table = frame_take_as(FRAME_L1), row = frame_take_row(4, 1);
+
+	CHECK_OK(op_many(OP_RETYPE, row, 0, 4, FRAME_DATA, 0));
+	for (uint32_t i = 0; i < 4; i++) {
+		frame_fill(row + i, 0xa5a5a5a5a5a5a5a5);
+	}
+	CHECK_OK(op_many(OP_SET, table, 101, 1, 0x1230, 0));
+	CHECK_OK(op_flagged(OP_FILL, FILL_CLEAR, table, 100, 3, pte_make(row, DATA_BITS), 0));
+	CHECK_EQUAL(table_entry(table, 100), pte_make(row, DATA_BITS));
+	CHECK_EQUAL(table_entry(table, 101), 0x1230);
+	CHECK_EQUAL(table_entry(table, 102), pte_make(row + 2, DATA_BITS));
+	CHECK(frame_holds(row, 0) && frame_holds(row + 2, 0));
+	CHECK(!frame_holds(row + 1, 0) && FRAMES[row + 1].refs == 0);
+	CHECK_EQUAL(op_flagged(OP_FILL, FILL_CLEAR, table, 0, 1, pte_make(row, DATA_BITS), 0), ST_BUSY);
+	CHECK_OK(op_many(OP_FILL, table, 103, 1, pte_make(row + 3, DATA_BITS), 0));
+	CHECK(!frame_holds(row + 3, 0));
+	return true;
+}
+
 static bool fill_refuses(void)
 {
 	pfn_t table = frame_take_as(FRAME_L1), pfn = frame_take_as(FRAME_DATA);
 	uint32_t list[2] = { pfn, boot->init_space };
 
 	CHECK_EQUAL(op_fill(table, 0, 1, PTE_U, 0, list), ST_BAD_ARGUMENT);
-	CHECK_EQUAL(op_fill(table, 0, 1, pte_make(pfn, DATA_BITS), 0, list), ST_BAD_ARGUMENT);
 	CHECK_EQUAL(
 		op_many(OP_FILL, table, 0, 1, DATA_BITS, 0), ST_BAD_ARGUMENT); /* no list behind */
 	CHECK_EQUAL(op_many(OP_FILL, table, 0, 0, DATA_BITS, 0), ST_BAD_ARGUMENT);
@@ -838,6 +859,7 @@ const struct test tests_tables[] = {
 	{ "a_program_reads_and_writes_through_a_large_entry",
 		a_program_reads_and_writes_through_a_large_entry },
 	{ "fill_sets_a_run_where_it_is_as_expected", fill_sets_a_run_where_it_is_as_expected },
+	{ "fill_maps_a_run", fill_maps_a_run },
 	{ "fill_refuses", fill_refuses },
 	{ "a_fill_over_tables_stops_where_it_may_not_change_the_page_size",
 		a_fill_over_tables_stops_where_it_may_not_change_the_page_size },

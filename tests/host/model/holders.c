@@ -130,10 +130,14 @@ static void birth_check(const struct birth *birth)
 	processor_wrote[birth->pfn] = 0;
 }
 
-static void expect_list(const struct op *op)
+static void expect_fill(const struct op *op)
 {
 	const uint64_t *list = (const uint64_t *)(const void *)(op + 1);
 
+	for (uint32_t i = 0; op->a & PTE_FRAME && i < OP_ENTRIES(op->head); i++)
+		birth_expect((uint64_t)pte_pfn(op->a) + i);
+	if (op->a & PTE_FRAME)
+		return;
 	for (uint32_t i = 0; i < OP_ENTRIES(op->head) && i < 6 * (OP_MAX_IN_PAGE - 1); i++)
 		birth_expect((list[i / 2] >> (32 * (i % 2))) & UINT32_MAX);
 }
@@ -152,7 +156,7 @@ void holders_before(const struct op *op)
 		birth_expect(op->a & PTE_P ? pte_pfn(op->a) : 0);
 		break;
 	case OP_FILL:
-		expect_list(op);
+		expect_fill(op);
 		break;
 	case OP_SPLIT:
 		birth_expect(op->a);

@@ -126,6 +126,7 @@ bool page_continues(const struct page *lower, const struct page *upper)
 {
 	return lower->is_mapped && upper->is_mapped && lower->is_shared == upper->is_shared &&
 	       lower->rights == upper->rights && lower->object == upper->object &&
+	       lower->is_large == upper->is_large &&
 	       (lower->object == 0 || lower->object_page + 1 == upper->object_page);
 }
 

@@ -38,6 +38,7 @@ struct page {
 	bool is_own;	 /* private: has contents of its own */
 	bool is_kept;	 /* ... or may have */
 	bool is_copying; /* it may be copied from its object right now */
+	bool is_large;	 /* advised to be */
 	uint8_t rights;	 /* MAP_READ | MAP_WRITE | MAP_EXEC */
 	uint16_t object; /* its number here, plus 1; 0: anonymous */
 	uint16_t object_page;

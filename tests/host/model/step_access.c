@@ -206,6 +206,22 @@ void step_access(struct random *chance)
 		access_beside(chance, process, place, kind);
 }
 
+static bool has_place_to_write(const struct process *process, uint32_t place)
+{
+	return process->is_live && process->fault_token == 0 &&
+	       process->pending.kind == PENDING_NONE && place < PLACES;
+}
+
+/* A thread writes to one place after the other: windows grow. */
+void step_row(struct random *chance)
+{
+	struct process *process = any_caller(chance);
+	uint32_t place = random_below(chance, PLACES), count = 2 + random_below(chance, 30);
+
+	for (; process && count > 0 && has_place_to_write(process, place); count--)
+		access_place(chance, process, place++, FAULT_WRITE);
+}
+
 /* See the header. */
 void access_write(struct random *chance, struct process *process, uint32_t place)
 {

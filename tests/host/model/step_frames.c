@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "../../servers/pager/fault.h"
 #include "../../servers/pager/frame_pool.h"
 #include "../../servers/pager/tables.h"
 #include "compare.h"
@@ -85,6 +86,7 @@ static void replace(struct replacement *work)
 {
 	struct op copy = { .head = op_head(OP_COPY_FRAME, 0, work->from, 0, 0) };
 
+	fault_settle(); /* what an undertaking of the pager begins with */
 	frame_pool_begin();
 	work->to = frame_pool_take(KIND_ANONYMOUS);
 	copy.a = work->to;

@@ -20,6 +20,7 @@ static struct page page_behind(const struct page *last, uint32_t distance)
 	struct page page = { .is_mapped = true, .is_shared = last->is_shared };
 
 	page.rights = last->rights;
+	page.is_large = last->is_large;
 	page.object = last->object;
 	page.object_page = (uint16_t)(last->object_page + (last->object != 0 ? distance : 0));
 	return page;
@@ -136,11 +137,25 @@ static void expect_discarded(struct process *process, struct run run)
 			process->pending.next[i].is_own = process->pending.next[i].is_kept = false;
 }
 
+static void expect_advised(struct process *process, struct run run, uint32_t advice)
+{
+	if (advice == ADVICE_DISCARD)
+		expect_discarded(process, run);
+	else if (advice == ADVICE_POPULATE)
+		run_expect_populated(process, run);
+	else
+		for (uint32_t i = run.first; i < run.first + run.count; i++)
+			process->pending.next[i].is_large = advice == ADVICE_LARGE;
+}
+
 /* Discard or populate. */
 void step_advise(struct random *chance)
 {
+	static const uint8_t advices[] = { ADVICE_DISCARD, ADVICE_DISCARD, ADVICE_DISCARD,
+		ADVICE_POPULATE, ADVICE_POPULATE, ADVICE_LARGE, ADVICE_LARGE, ADVICE_SMALL };
 	struct process *process = any_caller(chance);
-	bool is_discard = random_below(chance, 2);
+	uint32_t advice = advices[random_below(chance, 8)];
+	bool is_discard = advice == ADVICE_DISCARD;
 	struct run run = is_discard ? run_in(chance, (enum area)random_below(chance, AREAS))
 				    : run_any_plain(chance);
 	struct machine_request request = { .label = PAGER_MADVISE };
@@ -149,17 +164,15 @@ void step_advise(struct random *chance)
 		return;
 	for (uint32_t i = 0; i < 6 && !run_is_mapped(process, run.first, run.count); i++)
 		run.count = 1 + run.count / 2;
-	run_say(process, run, is_discard ? "discard" : "populate", run_bytes(run));
+	run_say(process, run, "advice", advice);
 	request.badge = process->id;
 	request.w[0] = run_start(run);
 	request.w[1] = run_bytes(run);
-	request.w[2] = is_discard ? ADVICE_DISCARD : ADVICE_POPULATE;
+	request.w[2] = advice;
 	pending_begin(process, is_discard ? PENDING_DISCARD : PENDING_STAY, run.first, run.count);
 	pending_expect(process, "madvise",
 		run_is_mapped(process, run.first, run.count) ? ST_OK : ST_NOT_FOUND);
-	if (process->pending.expected == ST_OK && is_discard)
-		expect_discarded(process, run);
-	else if (process->pending.expected == ST_OK)
-		run_expect_populated(process, run);
+	if (process->pending.expected == ST_OK)
+		expect_advised(process, run, advice);
 	program_request(process, &request);
 }

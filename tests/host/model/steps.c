@@ -14,7 +14,8 @@ static const struct step_kind {
 	uint32_t weight;
 	step_function_t *run;
 } kinds[] = {
-	{ "access", 440, step_access },
+	{ "access", 420, step_access },
+	{ "row", 20, step_row },
 	{ "message", 15, step_message },
 	{ "outside", 60, step_outside },
 	{ "map", 80, step_map },

@@ -22,7 +22,7 @@
 #include "reference.h"
 
 typedef void step_function_t(struct random *chance);
-step_function_t step_access, step_message, step_outside;
+step_function_t step_access, step_row, step_message, step_outside;
 step_function_t step_map, step_map_file, step_unmap, step_protect, step_break, step_remap,
 	step_advise, step_cancel, step_slice, step_settle;
 step_function_t step_create, step_fork, step_destroy, step_migrate_thread;

@@ -39,6 +39,8 @@ extern "C" {
 #define MADV_NORMAL   0
 #define MADV_DONTNEED ADVICE_DISCARD
 #define MADV_WILLNEED ADVICE_POPULATE
+#define MADV_HUGEPAGE ADVICE_LARGE
+#define MADV_NOHUGEPAGE ADVICE_SMALL
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t length);
