@@ -50,13 +50,21 @@ static __attribute__((noinline)) uint32_t clear_pages(
 	uint64_t *last = batch->results + batch->result_count - 1, next = 0;
 	uint64_t *entry = table->entries + i, *const behind = table->entries + end;
 	uint32_t room = batch->result_max - batch->result_count, cleared = 0;
+	const uint32_t live = table->frame->live;
 
 	for (; entry != behind; entry++) {
 		uint64_t old = *entry, word, result;
 		pfn_t pfn = pte_pfn(old);
 
-		if (old == 0)
-			continue;
+		if (old == 0) {
+			i = (uint32_t)(entry - table->entries);
+			i = cleared == live ? end : entries_skip_zero(table->entries, i, end);
+			entry = table->entries + i;
+			if (i == end)
+				break;
+			old = *entry;
+			pfn = pte_pfn(old);
+		}
 		if (!(old & PTE_P) || room == 0)
 			break;
 		word = frame_word(&frame_table[pfn]);
