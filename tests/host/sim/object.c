@@ -18,15 +18,20 @@ static frame_type_t type_of(const struct batch *batch, pfn_t pfn)
 	return frame ? (frame_type_t)frame->type : FRAME_NONE;
 }
 
-static status_t frame_become(const struct batch *batch, pfn_t pfn, frame_type_t type)
+static status_t frame_may_become(const struct batch *batch, pfn_t pfn)
 {
 	frame_type_t now = type_of(batch, pfn);
 
 	if (now == FRAME_NONE)
 		return ST_BAD_FRAME;
-	if (now != FRAME_FREE && now != FRAME_DATA)
-		return ST_WRONG_TYPE;
-	return frame_retype(pfn, type);
+	return now == FRAME_FREE || now == FRAME_DATA ? ST_OK : ST_WRONG_TYPE;
+}
+
+static status_t frame_become(const struct batch *batch, pfn_t pfn, frame_type_t type)
+{
+	status_t status = frame_may_become(batch, pfn);
+
+	return status == ST_OK ? frame_retype(pfn, type) : status;
 }
 
 static status_t space_make(struct batch *batch, const struct op *op)
@@ -36,14 +41,17 @@ static status_t space_make(struct batch *batch, const struct op *op)
 
 	if (op->a >= frame_count || space == top)
 		return ST_BAD_FRAME;
-	status = frame_become(batch, top, FRAME_TOP);
+	status = frame_may_become(batch, space);
+	if (status == ST_OK)
+		status = frame_may_become(batch, top);
+	if (status == ST_OK && !(frame_is_unused(&frame_table[space]) && frame_is_unused(&frame_table[top])))
+		status = ST_BUSY; /* both, before the first is cleared */
+	if (status == ST_OK)
+		status = frame_retype(top, FRAME_TOP);
+	if (status == ST_OK)
+		status = frame_retype(space, FRAME_SPACE);
 	if (status != ST_OK)
 		return status;
-	status = frame_become(batch, space, FRAME_SPACE);
-	if (status != ST_OK) {
-		status_t undone = frame_retype(top, FRAME_FREE);
-		return undone == ST_OK ? status : undone;
-	}
 	space_of(space)->top = top;
 	space_of(space)->flags = (uint32_t)op->b & SPACE_RIGHTS;
 	space_of(space)->pool = (uint16_t)(op->b >> SPACE_POOL_SHIFT);
