@@ -218,11 +218,14 @@ static bool holds_are_same(const struct frame *now, const struct frame *before)
 	       (now->type == FRAME_MSG && now->holds < before->holds);
 }
 
-/* D of an entry that went became FRAME_DIRTY; with its last 2 MiB entry a block ceased to be. */
+/* D of an entry that went became FRAME_DIRTY; with its last 2 MiB entry a block ceased to be; a page
+   that was mapped is zeros for sure no more. */
 static bool flags_are_same(const struct frame *now, const struct frame *before)
 {
-	return !((now->flags ^ before->flags) & ~(FRAME_DIRTY | FRAME_BLOCK)) &&
-	       !(now->flags & ~before->flags & FRAME_BLOCK);
+	const uint32_t lost = FRAME_BLOCK | FRAME_BLANK;
+
+	return !((now->flags ^ before->flags) & ~(FRAME_DIRTY | lost)) &&
+	       !(now->flags & ~before->flags & lost);
 }
 
 static void check_foreign(pfn_t pfn, uint8_t reach)
