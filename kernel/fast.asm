@@ -8,6 +8,9 @@
 ; were at the entry and nothing else changed, and takes the way of entry.asm.  A page that a cure
 ; clears or copies may be written by then; it is written again.
 ;
+; Labels that nothing jumps to, `.entered` and `.leave`, are for profiles (tests/bench/profile): what
+; lies before and behind them is entry and exit.
+;
 ; Registers, all three:
 ;   rbp   the thread that entered          r14   the thread that will run
 ;   rbx   the port                         r15   the space of that thread (from MAY_RUN on)
@@ -246,6 +249,7 @@ fast_syscall_entry:
 ; CALL: rdi = handle | receive slot << 16, rsi = tag, words.
 fast_call:
 	SAVE
+.entered:
 	mov rax, rsi
 	shr rax, TAG_BYTES_SHIFT
 	jnz .generic
@@ -262,6 +266,7 @@ fast_call:
 	HAND_OVER WAIT_CALL
 	inc qword [fast_counters + FAST_CALLS]
 	SWITCH SET_FPU
+.leave:
 	RETURN_TO_CALL
 	mov r15, [r14 + REGISTERS_R15]
 	mov r14, [r14 + REGISTERS_R14]
@@ -297,6 +302,7 @@ fast_page_fault:
 	PUSH_GENERAL
 	mov rbp, rsp
 	mov rsp, [gs:PERCPU_KERNEL_STACK]
+.entered:
 	mov rdx, cr2
 	mov rax, [handle_epoch]
 	cmp [rbp + THREAD_FAULT_PORT + REF_LOOKED_AT], rax
@@ -339,6 +345,7 @@ fast_page_fault:
 	inc qword [fast_counters + FAST_FAULTS]
 	SWITCH BLOCK_FPU
 	mov r15, [rbp + REGISTERS_RIP]
+.leave:
 	RETURN_TO_CALL
 	mov r14, r8
 	mov r8, r15
@@ -492,6 +499,7 @@ fast_page_fault:
 align 16
 fast_reply_receive:
 	SAVE
+.entered:
 	cmp [rbp + THREAD_RECEIVE_REQUEST], rdi ; the same as before, a reply and a receive?
 	jne .other
 	mov rax, [handle_epoch]
@@ -522,6 +530,7 @@ fast_reply_receive:
 	jnz .generic
 	RIP_IS_PLAIN
 	WAKE_AND_WAIT
+.leave:
 	RETURN_TO_CALL
 	mov rbx, [r14 + REGISTERS_RBX]
 	mov rdi, [r14 + REGISTERS_RDI]
@@ -589,6 +598,7 @@ fast_reply_receive:
 .cured:
 	mov r15, [r14 + THREAD_SPACE]
 	WAKE_AND_WAIT
+.leave_fault:
 	mov rsp, r14
 	POP_CALL
 	pop r11

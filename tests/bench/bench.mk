@@ -2,7 +2,7 @@
 # an archive of their own.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-.PHONY: bench bench-build bench-limits bench-growth bench-whole bench-docs bench-profile
+.PHONY: bench bench-build bench-limits bench-growth bench-whole bench-docs bench-profile bench-breakdown
 
 BENCH_SOURCES := $(wildcard tests/bench/*.c)
 BENCH_PROGRAMS := bench tiny growth whole whole_snapshot
@@ -45,3 +45,6 @@ bench-docs: ## Put the last measurements into docs/performance.md
 
 bench-profile: ## Where the instructions of a row go, e.g. ROW=T2 (BY=lines: by source line)
 	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/profile/run $(ROW) $(BY)
+
+bench-breakdown: ## Where the instructions of each operation go: program, entry, exit, kernel, pager, servers
+	@tools/setup && $(MAKE) bench-build </dev/null >&2 && tests/bench/profile/breakdown
