@@ -129,9 +129,12 @@ static inline pfn_t frame_pfn(const struct frame *frame);
 /*@ requires machine && reportable(batch) && batch->result_count < batch->result_max;
     requires \exists integer n; 0 <= n < frame_count && target == &frame_table[n];
     requires target->type < FRAME_TYPES;
-    assigns target->epoch, batch->result_count, batch->results[0 .. batch->result_max - 1];
-    ensures stamped: !(target->flags & FRAME_BLOCK) ==> target->epoch == flush_epoch &&
-      batch->result_count == \old(batch->result_count) + 1; */
+    assigns target->epoch, target->flags, batch->result_count,
+      batch->results[0 .. batch->result_max - 1];
+    ensures stamped: !(\old(target->flags) & FRAME_BLOCK) ==> target->epoch == flush_epoch &&
+      target->flags == (\old(target->flags) & ~FRAME_BLANK) &&
+      batch->result_count == \old(batch->result_count) + 1;
+    ensures block: \old(target->flags) & FRAME_BLOCK ==> target->flags == \old(target->flags); */
 static inline void entry_last_gone(struct batch *batch, struct frame *target);
 
 /*@ requires machine && names(entry);
