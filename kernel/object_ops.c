@@ -444,35 +444,38 @@ static status_t op_pool_device(struct batch *batch, const struct op *op)
 
 #define NO_FIELD UINT64_MAX /* of an argument that has to be 0 */
 
+/* The first operation on objects. */
+enum { OP_OF_OBJECTS = OP_SPACE_CREATE };
+
 /* The operations, from OP_SPACE_CREATE on: flags that each may have, bits of a and b that it may not. */
 static const struct object_operation {
 	operation_t *run;
 	uint32_t flags;
 	uint64_t surplus_a, surplus_b;
 } object_operations[] = {
-	[OP_SPACE_CREATE - OP_SPACE_CREATE] = { op_space_create, 0, 0, 0 },
-	[OP_SPACE_GRANT - OP_SPACE_CREATE] = { op_space_grant, 0, 0, 0 },
-	[OP_THREAD_CREATE - OP_SPACE_CREATE] = { op_thread_create, 0, 0, 0 },
-	[OP_THREAD_SET - OP_SPACE_CREATE] = { op_thread_set, 0, 0, 0 },
-	[OP_THREAD_GET - OP_SPACE_CREATE] = { op_thread_get, 0, NO_FIELD, NO_FIELD },
-	[OP_THREAD_CLONE - OP_SPACE_CREATE] = { op_thread_clone, 0, 0, NO_FIELD },
-	[OP_THREAD_START - OP_SPACE_CREATE] = { op_thread_start, OP_START_ANSWER, 0, 0 },
-	[OP_THREAD_STOP - OP_SPACE_CREATE] = { op_thread_stop, 0, NO_FIELD, NO_FIELD },
-	[OP_THREAD_INTERRUPT - OP_SPACE_CREATE] = { op_thread_interrupt, 0, NO_FIELD, NO_FIELD },
-	[OP_PORT_CREATE - OP_SPACE_CREATE] = { op_port_create, 0, NO_FIELD, NO_FIELD },
-	[OP_HANDLE_SET - OP_SPACE_CREATE] = { op_handle_set, 0, 0, 0 },
-	[OP_DESTROY - OP_SPACE_CREATE] = { op_destroy, 0, NO_FIELD, NO_FIELD },
-	[OP_PORT_RESET - OP_SPACE_CREATE] = { op_port_reset, 0, NO_FIELD, NO_FIELD },
-	[OP_POOL_DEVICE - OP_SPACE_CREATE] = { op_pool_device, 0, 0, 0 },
+	[OP_SPACE_CREATE - OP_OF_OBJECTS] = { op_space_create, 0, 0, 0 },
+	[OP_SPACE_GRANT - OP_OF_OBJECTS] = { op_space_grant, 0, 0, 0 },
+	[OP_THREAD_CREATE - OP_OF_OBJECTS] = { op_thread_create, 0, 0, 0 },
+	[OP_THREAD_SET - OP_OF_OBJECTS] = { op_thread_set, 0, 0, 0 },
+	[OP_THREAD_GET - OP_OF_OBJECTS] = { op_thread_get, 0, NO_FIELD, NO_FIELD },
+	[OP_THREAD_CLONE - OP_OF_OBJECTS] = { op_thread_clone, 0, 0, NO_FIELD },
+	[OP_THREAD_START - OP_OF_OBJECTS] = { op_thread_start, OP_START_ANSWER, 0, 0 },
+	[OP_THREAD_STOP - OP_OF_OBJECTS] = { op_thread_stop, 0, NO_FIELD, NO_FIELD },
+	[OP_THREAD_INTERRUPT - OP_OF_OBJECTS] = { op_thread_interrupt, 0, NO_FIELD, NO_FIELD },
+	[OP_PORT_CREATE - OP_OF_OBJECTS] = { op_port_create, 0, NO_FIELD, NO_FIELD },
+	[OP_HANDLE_SET - OP_OF_OBJECTS] = { op_handle_set, 0, 0, 0 },
+	[OP_DESTROY - OP_OF_OBJECTS] = { op_destroy, 0, NO_FIELD, NO_FIELD },
+	[OP_PORT_RESET - OP_OF_OBJECTS] = { op_port_reset, 0, NO_FIELD, NO_FIELD },
+	[OP_POOL_DEVICE - OP_OF_OBJECTS] = { op_pool_device, 0, 0, 0 },
 };
 
-_Static_assert(sizeof(object_operations) / sizeof(object_operations[0]) == OP_COUNT - OP_SPACE_CREATE,
+_Static_assert(sizeof(object_operations) / sizeof(object_operations[0]) == OP_COUNT - OP_OF_OBJECTS,
 	"a row for each operation on objects");
 
 status_t object_operation(struct batch *batch, const struct op *op)
 {
 	const struct object_operation *operation =
-		&object_operations[OP_CODE(op->head) - OP_SPACE_CREATE];
+		&object_operations[OP_CODE(op->head) - OP_OF_OBJECTS];
 
 	if (unlikely((OP_FLAGS(op->head) & ~operation->flags) | (op->a & operation->surplus_a) |
 		     (op->b & operation->surplus_b)))
