@@ -438,8 +438,8 @@ static bool run_checked(const struct test *test, int64_t *lost)
 }
 
 /* A leak loses frames each time.  The pager's own memory grows when a run happens to need more of it than any
-   before, which with many processes is chance. */
-#define RUNS_MOST 4u
+   before, which with many processes is chance: a test that forks for 2 ms went 360, 36, 8, 4, 0. */
+#define RUNS_MOST 12u
 
 static bool run_test(const struct test *test)
 {
