@@ -18,11 +18,22 @@
 
 static uint64_t break_now; /* 0: not asked for yet */
 
+/* posix_request() to the pager, in place: the words stay in registers. */
+static inline __attribute__((always_inline)) status_t memory_request(
+	uint32_t label, struct message *message)
+{
+	status_t status;
+
+	message->tag = tag_make(label, 0);
+	status = ipc_call(SLOT_PAGER, message);
+	return status != ST_OK ? status : (status_t)TAG_LABEL(message->tag);
+}
+
 /* Sets the break (0: asks for it).  Every refusal is ENOMEM, as POSIX programs expect. */
 static int break_set(uint64_t wanted)
 {
 	struct message message = { .w = { wanted } };
-	status_t status = posix_request(SLOT_PAGER, PAGER_BRK, 0, &message);
+	status_t status = memory_request(PAGER_BRK, &message);
 
 	if (status != ST_OK || (wanted && message.w[0] != wanted))
 		return posix_fail_errno(ENOMEM);
@@ -70,6 +81,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
 {
 	struct message message = { .w = { (uint64_t)address & ~(PAGE_SIZE - 1), length } };
 	bool is_exact = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
+	uint64_t object;
 	status_t status;
 
 	if (length == 0 || !(flags & MAP_SHARED) == !(flags & MAP_PRIVATE) ||
@@ -79,11 +91,12 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
 		errno = EINVAL;
 		return MAP_FAILED;
 	}
-	if (mapping_object(protection, flags, fd, &message.w[3]))
+	if (mapping_object(protection, flags, fd, &object))
 		return MAP_FAILED;
+	message.w[3] = object;
 	message.w[2] = ((uint64_t)flags & WIRE_FLAGS) | (uint64_t)protection;
 	message.w[4] = (uint64_t)offset;
-	status = posix_request(SLOT_PAGER, PAGER_MMAP, 0, &message);
+	status = memory_request(PAGER_MMAP, &message);
 	if (status != ST_OK) {
 		errno = posix_errno(status, ABSENT_MEMORY);
 		return MAP_FAILED;
@@ -95,7 +108,7 @@ void *mmap(void *address, size_t length, int protection, int flags, int fd, off_
 int munmap(void *address, size_t length)
 {
 	struct message message = { .w = { (uint64_t)address, length } };
-	status_t status = posix_request(SLOT_PAGER, PAGER_MUNMAP, 0, &message);
+	status_t status = memory_request(PAGER_MUNMAP, &message);
 
 	return status == ST_OK ? 0 : posix_fail(status, EINVAL);
 }
@@ -104,7 +117,7 @@ int munmap(void *address, size_t length)
 int mprotect(void *address, size_t length, int protection)
 {
 	struct message message = { .w = { (uint64_t)address, length, (uint64_t)protection } };
-	status_t status = posix_request(SLOT_PAGER, PAGER_MPROTECT, 0, &message);
+	status_t status = memory_request(PAGER_MPROTECT, &message);
 
 	return status == ST_OK ? 0 : posix_fail(status, ABSENT_MEMORY);
 }
@@ -124,7 +137,7 @@ void *mremap(void *address, size_t length, size_t new_length, int flags, ...)
 		message.w[4] = (uint64_t)va_arg(arguments, void *);
 		va_end(arguments);
 	}
-	status = posix_request(SLOT_PAGER, PAGER_MREMAP, 0, &message);
+	status = memory_request(PAGER_MREMAP, &message);
 	if (status != ST_OK) {
 		errno = posix_errno(status, EFAULT);
 		return MAP_FAILED;
@@ -141,6 +154,6 @@ int madvise(void *address, size_t length, int advice)
 
 	if (advice == MADV_NORMAL || (length == 0 && (uint64_t)address % PAGE_SIZE == 0))
 		return 0;
-	status = posix_request(SLOT_PAGER, PAGER_MADVISE, 0, &message);
+	status = memory_request(PAGER_MADVISE, &message);
 	return status == ST_OK ? 0 : posix_fail(status, ABSENT_MEMORY);
 }

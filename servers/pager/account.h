@@ -35,6 +35,13 @@ MUST_CHECK status_t account_check(const struct space *space, uint64_t pages);
 /* Bring the account up to date with the region map. */
 void account_update(struct space *space);
 
+/* Pages promised that the region map does not show yet. */
+static inline void account_promise(struct space *space, uint64_t pages)
+{
+	space->committed += pages;
+	account_committed += pages;
+}
+
 /* The space leaves: nothing of it counts any more. */
 void account_close(struct space *space);
 

@@ -23,6 +23,7 @@
 
 #include "account.h"
 #include "fault.h"
+#include "latest.h"
 #include "object.h"
 #include "tables.h"
 
@@ -160,7 +161,33 @@ static void check_top(struct walk_check *walk)
 	}
 }
 
-/* What is remembered of the tables (space.h) is what they are. */
+/* Where mappings go: the highest gap with room. */
+static bool room_is_known_rightly(const struct space *space)
+{
+	const struct room *room = &space->room;
+	struct region_gap gap;
+
+	if (room->to == 0 || room->to < room->from + room->least)
+		return true; /* none is claimed */
+	return region_map_find_whole_gap(space->regions, room->least, LAYOUT_USER_MIN,
+		       LAYOUT_MMAP_TOP, REGION_TOP_DOWN, &gap) == ST_OK &&
+	       gap.from == room->from && gap.to == room->to;
+}
+
+/* The latest mapping is no region yet, and nothing is in its tables. */
+static void check_latest(struct walk_check *walk)
+{
+	uint64_t pages;
+
+	if (latest.space != walk->space || violated(walk, !latest_ok(), CHECK_KNOWN, walk->space->id))
+		return;
+	violated(walk,
+		tables_count(walk->space, latest.region.start, latest.region.end, &pages) != ST_OK ||
+			pages != 0,
+		CHECK_KNOWN, latest.region.start);
+}
+
+/* What is remembered of the tables and regions (space.h) is what they are. */
 static void check_known(struct walk_check *walk)
 {
 	const struct path_known *known = &walk->space->known;
@@ -168,6 +195,8 @@ static void check_known(struct walk_check *walk)
 	struct path path;
 	uint64_t pages;
 
+	check_latest(walk);
+	violated(walk, !room_is_known_rightly(walk->space), CHECK_KNOWN, walk->space->room.to);
 	if (untouched->end != 0)
 		violated(walk,
 			tables_count(walk->space, untouched->start, untouched->end, &pages) != ST_OK ||
@@ -227,9 +256,11 @@ static uint32_t check_accounts(uint64_t *where)
 
 	for (struct space *space = space_first; space; space = space->next) {
 		struct region_totals totals = region_map_totals(space->regions);
+		uint64_t promised = space == latest.space ? latest.promise : 0;
 
 		*where = space->id;
-		if (space->committed != totals.committed_bytes / PAGE_SIZE + space->shared)
+		if (space->committed !=
+			totals.committed_bytes / PAGE_SIZE + space->shared + promised)
 			return CHECK_COMMITTED;
 		sum += space->committed;
 	}

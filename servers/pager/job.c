@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "fault.h"
+#include "latest.h"
 #include "populate.h"
 #include "remap.h"
 #include "tables.h"
@@ -289,6 +290,7 @@ void job_reap_regions(void)
 void job_run_slice(void)
 {
 	fault_settle();
+	latest_settle();
 	if (jobs.count != 0)
 		run_space_slice();
 	else if (regions_left)

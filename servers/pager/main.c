@@ -3,7 +3,7 @@
  *
  *   receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next.
  *                        Those of fault_quick.h never leave serve_quickly()
- *           -> request:  request.c; the reply carries the answer
+ *           -> request:  request.c; the reply carries the answer.  Those of latest.h never leave it, either
  *           -> nothing:  a slice of a job, then look again
  *
  * While there is work left (jobs, the reaper) receiving does not wait, and every so many messages a
@@ -14,6 +14,7 @@
 #include "fault_quick.h"
 #include "heap_kernel.h"
 #include "job.h"
+#include "latest.h"
 #include "request.h"
 #include "serve.h"
 #include "start.h"
@@ -54,7 +55,7 @@ static enum reply_kind exchange(struct message *message, enum reply_kind kind, u
 	return handle_outcome(message, status, kind);
 }
 
-/* Replies, and receives faults that are cured at once, until something else comes, which is left in
+/* Replies, and receives what is answered at once, until something else comes, which is left in
    *message: its status, and in *kind what the reply was that it came with. */
 static status_t serve_quickly(struct message *message, enum reply_kind *kind)
 {
@@ -64,9 +65,14 @@ static status_t serve_quickly(struct message *message, enum reply_kind *kind)
 
 	for (;;) {
 		status = ipc_reply_receive(request, &quick);
-		if (__builtin_expect(status != ST_OK || !fault_quick(&quick), 0))
+		if (__builtin_expect(status != ST_OK, 0))
 			break;
-		*kind = REPLY_CURE;
+		if (__builtin_expect(fault_quick(&quick), 1))
+			*kind = REPLY_CURE;
+		else if (latest_request(&quick))
+			*kind = REPLY_PLAIN;
+		else
+			break;
 		request = HERE | RR_RECEIVE | RR_REPLY;
 	}
 	*message = quick;

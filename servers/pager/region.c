@@ -694,7 +694,7 @@ bool region_map_covers(const struct region_node *root, uint64_t start, uint64_t 
 struct gap_search {
 	uint64_t length, low, high;
 	enum region_direction direction;
-	uint64_t address; /* found */
+	struct region_gap gap; /* found */
 };
 
 static bool tree_find_gap(const struct region_node *tree, uint64_t from, uint64_t to,
@@ -724,7 +724,7 @@ static bool tree_find_gap(const struct region_node *tree, uint64_t from, uint64_
 
 	counters.visits++;
 	if (!tree) {
-		search->address = first == REGION_TOP_DOWN ? to - search->length : from;
+		search->gap = (struct region_gap){from, to};
 		return room_between(from, to) >= search->length;
 	}
 
@@ -737,15 +737,27 @@ static bool tree_find_gap(const struct region_node *tree, uint64_t from, uint64_
 			     to, search);
 }
 
-status_t region_map_find_gap(const struct region_node *root, uint64_t length, uint64_t low,
-			     uint64_t high, enum region_direction direction, uint64_t *address)
+status_t region_map_find_whole_gap(const struct region_node *root, uint64_t length, uint64_t low,
+				   uint64_t high, enum region_direction direction,
+				   struct region_gap *gap)
 {
 	struct gap_search search = {.length = length, .low = low, .high = high, .direction = direction};
 
 	if (!tree_find_gap(root, low, high, &search))
 		return ST_NO_MEMORY;
-	*address = search.address;
+	*gap = search.gap;
 	return ST_OK;
+}
+
+status_t region_map_find_gap(const struct region_node *root, uint64_t length, uint64_t low,
+			     uint64_t high, enum region_direction direction, uint64_t *address)
+{
+	struct region_gap gap;
+	status_t status = region_map_find_whole_gap(root, length, low, high, direction, &gap);
+
+	if (status == ST_OK)
+		*address = direction == REGION_TOP_DOWN ? gap.to - length : gap.from;
+	return status;
 }
 
 /* ---- changing ---- */
@@ -776,6 +788,11 @@ status_t region_map_reserve(const struct region_node *root, uint64_t changes)
 static bool is_reserved(const struct region_node *root, uint64_t more)
 {
 	return slab_available(slab) >= CHANGE_NODES(height_of(root)) + more;
+}
+
+bool region_map_is_reserved(const struct region_node *root)
+{
+	return is_reserved(root, 0);
 }
 
 /* Does any region have a part in [start, end)? */

@@ -108,6 +108,11 @@ struct region_map_counters {
 
 enum region_direction { REGION_BOTTOM_UP, REGION_TOP_DOWN };
 
+/* Room where nothing is, [from, to). */
+struct region_gap {
+	uint64_t from, to;
+};
+
 /* Set the slab (items of sizeof(struct region_node)) that all maps live in.  Once, before all. */
 void region_map_init(struct slab *nodes);
 
@@ -154,10 +159,18 @@ MUST_CHECK status_t region_map_find_gap(const struct region_node *root, uint64_t
 					uint64_t high, enum region_direction direction,
 					uint64_t *address);
 
+/* The gap, within [low, high), that this place is in: one of the two ends of it. */
+MUST_CHECK status_t region_map_find_whole_gap(const struct region_node *root, uint64_t length,
+					      uint64_t low, uint64_t high,
+					      enum region_direction direction,
+					      struct region_gap *gap);
+
 /* ---- changing; *root is replaced by the new root ---- */
 
 /* Make sure that the next `changes` (not 0) changes of this map find their nodes.  NO_MEMORY. */
 MUST_CHECK status_t region_map_reserve(const struct region_node *root, uint64_t changes);
+/* Would the next change find its nodes as it is? */
+bool region_map_is_reserved(const struct region_node *root);
 
 /* Add a region, merging it with equal neighbours.  BAD_ARGUMENT, EXISTS (overlap), NO_MEMORY. */
 MUST_CHECK status_t region_map_insert(struct region_node **root, const struct region *region);

@@ -9,6 +9,7 @@
 
 #include "account.h"
 #include "fault_quick.h"
+#include "latest.h"
 #include "request.h"
 #include "stat.h"
 
@@ -91,8 +92,12 @@ static enum reply_kind cure_fault(struct space *space, struct message *message)
 
 static enum reply_kind handle_fault(struct message *message)
 {
-	struct space *space = space_find(message->badge);
+	struct space *space;
 
+	if (fault_quick(message) || fault_window(message))
+		return REPLY_CURE;
+	latest_settle();
+	space = space_find(message->badge);
 	if (!space)
 		return reply_plain(message, FAULT_REFUSE, REASON_NO_REGION, 0);
 	if (space->job.kind != JOB_NONE || space->state != SPACE_LIVE)
@@ -132,10 +137,11 @@ enum reply_kind serve_message(struct message *message)
 	uint64_t kind = message->tag & TAG_KERNEL_BITS;
 
 	fault_settle();
-	if (fault_quick(message) || fault_window(message))
-		return REPLY_CURE;
-	if (kind == TAG_KERNEL && TAG_LABEL(message->tag) == LABEL_FAULT)
+	if (message->tag == (LABEL_FAULT | TAG_KERNEL))
 		return handle_fault(message);
+	if (latest_request(message))
+		return REPLY_PLAIN;
+	latest_settle();
 	pager_counters.messages++; /* faults are counted apart */
 	if (kind == TAG_KERNEL)
 		return reply_plain(message, FAULT_PARK, 0, 0); /* exceptions are not for the pager */
@@ -183,6 +189,7 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 enum reply_kind serve_refused(
 	struct message *message, status_t status, enum reply_kind kind, uint64_t sent)
 {
+	latest_settle();
 	if (status == ST_EMPTY)
 		return REPLY_NONE; /* sent, and nothing to receive */
 	if (status == ST_RESULTS) {

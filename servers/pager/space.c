@@ -63,6 +63,7 @@ void space_regions_changed(struct space *space)
 {
 	space->last.start = space->last.end = 0;
 	space->untouched.end = 0;
+	space->room.to = 0;
 	account_update(space);
 }
 

@@ -43,6 +43,13 @@ struct path_known {
 struct untouched {
 	uint64_t start, end;
 };
+
+/* The highest gap between regions with room for `least` bytes, where memory without an address goes;
+   to 0: not known. */
+struct room {
+	uint64_t from, to, least;
+};
+
 /* First writes in order (window.h).  Entries of leaf tables are named as by stream_place(). */
 struct stream {
 	uint64_t next;	  /* where it goes on ... */
@@ -75,6 +82,7 @@ struct space {
 	struct region last;	     /* a copy of the region found last; end 0: none */
 	struct path_known known;     /* the tables found last */
 	struct untouched untouched;
+	struct room room;
 	uint64_t last_bits;	     /* of it: region_leaf_bits() ... */
 	uint32_t last_quick;	     /* ... and a bit for each error code that fault_quick() cures */
 	uint64_t brk_start, brk_now; /* 0: no heap */

@@ -8,6 +8,7 @@
 #include "account.h"
 #include "frame_pool.h"
 #include "heap.h"
+#include "latest.h"
 #include "object.h"
 #include "region.h"
 #include "space.h"
@@ -49,5 +50,6 @@ status_t pager_start(const struct pager_boot *boot)
 	if (status == ST_OK)
 		status = object_start();
 	account_start(boot);
+	latest_start();
 	return status;
 }

@@ -16,6 +16,7 @@
 
 #include "../../servers/pager/account.h"
 #include "../../servers/pager/check.h"
+#include "../../servers/pager/latest.h"
 #include "../../servers/pager/object.h"
 #include "../../servers/pager/space.h"
 #include "machine/memory.h"
@@ -391,6 +392,30 @@ static void test_a_hold_is_a_reference(void)
 	frame_pool_put(pfn);
 }
 
+static void test_the_latest_mapping_and_its_room_are_known_rightly(void)
+{
+	const struct machine_answer *answer =
+		machine_program(parent, PAGER_MMAP, 0, 2 * PAGE, RW, 0, 0);
+
+	CHECK_EQUAL(answer->status, ST_OK);
+	CHECK_EQUAL(latest.region.start, answer->w[0]);
+	CHECK_EQUAL(rule(), CHECK_OK);
+	BROKEN(latest.space, NULL, CHECK_COMMITTED);
+	BROKEN(latest.promise, 1, CHECK_KNOWN);
+	BROKEN(latest.region.start, BASE, CHECK_KNOWN);
+	BROKEN(latest.region.end, latest.region.end - PAGE, CHECK_KNOWN);
+	BROKEN(latest.region.protection, 1u << 30, CHECK_KNOWN);
+	BROKEN(record()->room.from, record()->room.from - PAGE, CHECK_KNOWN);
+	BROKEN(record()->room.to, record()->room.to - PAGE, CHECK_KNOWN);
+	BROKEN(record()->committed, record()->committed - 2, CHECK_COMMITTED);
+	CHECK_EQUAL(machine_program(parent, PAGER_MUNMAP, latest.region.start, 2 * PAGE, 0, 0, 0)
+			    ->status,
+		ST_OK);
+	CHECK(!latest.space);
+	BROKEN(record()->room.from, record()->room.from - PAGE, CHECK_KNOWN);
+	BROKEN(record()->room.least, record()->room.to, CHECK_OK); /* claims nothing */
+}
+
 static void test_kernel_objects_belong_to_spaces(void)
 {
 	BROKEN(record()->thread, 0, CHECK_LEAK);
@@ -421,6 +446,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(pages_and_mappings_of_objects_are_counted),
 	CHECK_TEST(a_frame_in_use_has_a_reference),
 	CHECK_TEST(a_hold_is_a_reference),
+	CHECK_TEST(the_latest_mapping_and_its_room_are_known_rightly),
 	CHECK_TEST(kernel_objects_belong_to_spaces),
 };
 

@@ -1,7 +1,7 @@
 /*
  * Tests of what the pager spares in requests about ranges, and may spare only while it is true: W
- * withheld from whole tables, pages that become writable at once, memory nobody touched, tables
- * that are known, promises that are none.
+ * withheld from whole tables, pages that become writable at once, memory nobody touched, the latest
+ * mapping, tables that are known, promises that are none.
  *
  * Each test starts with a machine of 4,096 frames and a pager without spaces, and ends with all
  * spaces destroyed and every frame back.  All rules are checked after each step that could break one.
@@ -15,6 +15,7 @@
 #include <faultline/layout.h>
 
 #include "../../servers/pager/fault.h"
+#include "../../servers/pager/latest.h"
 #include "../../servers/pager/request.h"
 #include "../../servers/pager/tables.h"
 
@@ -388,6 +389,149 @@ static void test_pages_moved_into_untouched_memory_are_seen(void)
 	CHECK_EQUAL(leaf_of(a, there + PAGE), 0);
 }
 
+/* ---- the latest mapping ---- */
+
+static uint64_t map_anywhere(uint64_t space, uint64_t bytes, uint64_t flags)
+{
+	const struct machine_answer *answer =
+		machine_program(space, PAGER_MMAP, 0, bytes, flags, 0, 0);
+
+	CHECK_EQUAL(answer->status, ST_OK);
+	machine_check();
+	return answer->w[0];
+}
+
+static uint64_t nodes_of(uint64_t space)
+{
+	return region_map_totals(space_find(space)->regions).count;
+}
+
+static void test_the_latest_mapping_is_mapped(void)
+{
+	uint64_t a = create(), b = create(), address, child;
+
+	map(a, BASE, PAGE, MAP_READ); /* now there are nodes */
+	address = map_anywhere(a, 3 * PAGE - 5, RW);
+	CHECK_EQUAL(nodes_of(a), 1);
+	put(a, address + 2 * PAGE, 7);
+	CHECK_EQUAL(nodes_of(a), 2);
+	machine_check();
+	CHECK_EQUAL(get(a, address + 2 * PAGE), 7);
+	CHECK_EQUAL(write_reason(a, address + 3 * PAGE, 1), REASON_NO_REGION);
+	address = map_anywhere(a, PAGE, MAP_READ);
+	child = fork_of(a);
+	CHECK_EQUAL(get(child, address), 0);
+	CHECK_EQUAL(write_reason(child, address, 1), REASON_PROTECTION);
+	address = map_anywhere(a, 4 * PAGE, RW);
+	CHECK(map_anywhere(b, PAGE, RW) != 0); /* now that one is the latest */
+	put(a, address, 8);
+	unmap(a, address + PAGE, PAGE); /* a part */
+	CHECK_EQUAL(write_reason(a, address + PAGE, 1), REASON_NO_REGION);
+	put(a, address + 2 * PAGE, 9);
+	address = map_anywhere(a, 2 * PAGE, RW);
+	protect(a, address, PAGE, MAP_READ);
+	CHECK_EQUAL(write_reason(a, address, 1), REASON_PROTECTION);
+	put(a, address + PAGE, 10);
+}
+
+static void test_the_latest_mapping_goes_without_a_trace(void)
+{
+	uint64_t a = create(), b = create(), committed = stats().committed, address, nodes;
+
+	map(a, BASE, PAGE, RW);
+	nodes = region_map_nodes();
+	for (uint32_t i = 0; i < 3; i++) {
+		address = map_anywhere(a, 256 * PAGE, RW);
+		CHECK_EQUAL(space_find(a)->committed, 257);
+		CHECK_EQUAL(machine_program(b, PAGER_MUNMAP, address, 256 * PAGE, 0, 0, 0)->status,
+			ST_OK); /* another's: nothing is there */
+		address = map_anywhere(a, 256 * PAGE - 1, i == 0 ? MAP_READ | MAP_EXEC : RW);
+		CHECK_EQUAL(space_find(a)->committed, i == 0 ? 257 : 513);
+		unmap(a, address, 256 * PAGE - 1);
+		CHECK_EQUAL(space_find(a)->committed, 257);
+		unmap(a, address + 256 * PAGE, 256 * PAGE);
+	}
+	CHECK_EQUAL(region_map_nodes(), nodes);
+	CHECK_EQUAL(stats().committed, committed + 1);
+	map(a, address - PAGE, PAGE, RW);
+	CHECK_EQUAL(map_anywhere(a, 512 * PAGE, RW), address);
+	unmap(a, address - PAGE, 513 * PAGE); /* it, and more */
+	CHECK_EQUAL(region_map_nodes(), nodes);
+	CHECK_EQUAL(write_reason(a, address, 1), REASON_NO_REGION);
+}
+
+static void test_the_latest_mapping_ends_with_its_space(void)
+{
+	uint64_t a = create(), committed = stats().committed;
+
+	map_anywhere(a, 8 * PAGE, RW);
+	CHECK_EQUAL(machine_system(PAGER_SPACE_DESTROY, a, 0, 0, 0, 0, 0)->status, ST_OK);
+	spaces_count = 0;
+	machine_check();
+	CHECK_EQUAL(stats().committed, committed);
+}
+
+static void test_wrong_requests_are_never_quick(void)
+{
+	static const struct {
+		uint64_t bytes, flags, status;
+	} cases[] = {
+		{ 0, RW, ST_BAD_ARGUMENT },
+		{ UINT64_MAX, RW, ST_BAD_ARGUMENT },
+		{ LAYOUT_USER_END + PAGE, MAP_READ, ST_BAD_ARGUMENT },
+		{ PAGE, RW | 1ull << 40, ST_BAD_ARGUMENT },
+		{ PAGE, RW | MAP_EXEC, ST_NO_ACCESS },
+		{ LAYOUT_USER_END, MAP_READ, ST_NO_MEMORY },
+		{ 9 * PAGE, RW, ST_NO_MEMORY },
+	};
+	uint64_t a = create();
+
+	CHECK_EQUAL(machine_system(PAGER_SPACE_LIMIT, a, 8, 0, 0, 0, 0)->status, ST_OK);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CHECK_EQUAL(machine_program(a, PAGER_MMAP, 0, cases[i].bytes, cases[i].flags, 0, 0)
+				    ->status,
+			cases[i].status);
+	map_anywhere(a, 8 * PAGE, RW);
+	CHECK_EQUAL(machine_program(a, PAGER_MMAP, 0, PAGE, RW, 0, 0)->status, ST_NO_MEMORY);
+	CHECK_EQUAL(machine_program(0, PAGER_MMAP, 0, PAGE, RW, 0, 0)->status, ST_NO_ACCESS);
+}
+
+/* A server's requests about a space are never quick: so the same ones from both must end alike. */
+static void test_quick_mappings_are_where_others_would_be(void)
+{
+	uint64_t a = create(), b = create(), at[24] = { 0 }, bytes[24];
+	uint64_t state = 88172645463325252ull;
+
+	for (uint32_t i = 0; i < 2000; i++) {
+		uint64_t place, flags;
+
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		place = state % 24;
+		flags = (state >> 16) % 3 == 0 ? MAP_READ : RW;
+		if (at[place] != 0) {
+			CHECK_EQUAL(machine_program(a, PAGER_MUNMAP, at[place], bytes[place], 0, 0, 0)->status,
+				ST_OK);
+			CHECK_EQUAL(machine_call(&(struct machine_request){ .badge = BADGE_SYSTEM | 1,
+							 .label = PAGER_MUNMAP,
+							 .w = { at[place], bytes[place], 0, 0, 0, b } })
+					    ->status,
+				ST_OK);
+			at[place] = 0;
+		} else {
+			bytes[place] = (1 + (state >> 32) % 6) * PAGE;
+			at[place] = machine_program(a, PAGER_MMAP, 0, bytes[place], flags, 0, 0)->w[0];
+			CHECK_EQUAL(machine_system(PAGER_SPACE_MAP, b, 0, bytes[place], flags, 0, 0)->w[0],
+				at[place]);
+		}
+		if (i % 16 == 0)
+			machine_check();
+		CHECK(nodes_of(a) + (latest.space == space_find(a) ? 1u : 0u) >= nodes_of(b));
+		CHECK_EQUAL(space_find(a)->committed, space_find(b)->committed);
+	}
+}
+
 /* ---- tables that are known ---- */
 
 static void test_known_tables_are_forgotten_when_they_change(void)
@@ -458,6 +602,11 @@ static const struct check_test tests[] = {
 	CHECK_TEST(untouched_memory_goes_without_a_look_at_tables),
 	CHECK_TEST(touched_memory_is_never_taken_for_untouched),
 	CHECK_TEST(pages_moved_into_untouched_memory_are_seen),
+	CHECK_TEST(the_latest_mapping_is_mapped),
+	CHECK_TEST(the_latest_mapping_goes_without_a_trace),
+	CHECK_TEST(the_latest_mapping_ends_with_its_space),
+	CHECK_TEST(wrong_requests_are_never_quick),
+	CHECK_TEST(quick_mappings_are_where_others_would_be),
 	CHECK_TEST(known_tables_are_forgotten_when_they_change),
 	CHECK_TEST(memory_without_reserve_is_no_promise),
 	CHECK_TEST(reserve_of_several_regions_is_summed_exactly),
