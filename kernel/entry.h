@@ -123,6 +123,24 @@ static inline bool frame_word_is_sole_page(uint64_t word)
 	return (word & ~FRAME_WORD_FREE_BITS) == (FRAME_WORD_DATA | FRAME_WORD_REF);
 }
 
+/* The upper half of that word alone, and what it is of a page that is DATA and nothing else besides. */
+#define FRAME_UPPER_DATA      ((uint32_t)(FRAME_WORD_DATA >> 32))
+#define FRAME_UPPER_DIRTY     ((uint32_t)(FRAME_WORD_DIRTY >> 32))
+#define FRAME_UPPER_FREE_BITS ((uint32_t)(FRAME_WORD_FREE_BITS >> 32))
+
+static inline uint32_t frame_upper(const struct frame *frame)
+{
+	uint32_t upper;
+
+	__builtin_memcpy(&upper, &frame->live, sizeof(upper));
+	return upper;
+}
+
+static inline void frame_set_upper(struct frame *frame, uint32_t upper)
+{
+	__builtin_memcpy(&frame->live, &upper, sizeof(upper));
+}
+
 /* The bits in which `entry` differs from `expected`: A and D of a present entry do not count. */
 static inline uint64_t entry_difference(uint64_t entry, uint64_t expected)
 {
@@ -304,10 +322,13 @@ static inline bool entries_are_zero(const uint64_t *eight)
 static inline uint32_t entries_skip_zero(const uint64_t *entries, uint32_t from, uint32_t end)
 {
 	while (from < end && entries[from] == 0) {
-		if (from % 8 == 0 && from + 8 <= end && entries_are_zero(&entries[from]))
-			from += 8;
-		else
+		if (from % 8 != 0 || end - from < 8 || !entries_are_zero(&entries[from])) {
 			from++;
+			continue;
+		}
+		do
+			from += 8;
+		while (end - from >= 8 && entries_are_zero(&entries[from]));
 	}
 	return from;
 }

@@ -29,61 +29,93 @@ static inline status_t clear_entry(struct batch *batch, const struct table *tabl
 	return ST_OK;
 }
 
-/* The last reference to a page goes with the entry that was `old`; `word` is the first of the frame's
-   entry.  Returns its result. */
-static inline uint64_t page_drop(struct frame *page, uint64_t word, pfn_t pfn, uint64_t old)
+/* Reports of frames with consecutive numbers that go from one table: one result for each run. */
+struct run_report {
+	uint64_t *result;   /* of the run at hand */
+	struct frame *next; /* where it would go on */
+	uint32_t upper;	    /* what its frames are, FRAME_UPPER_DIRTY or not */
+	uint32_t room;	    /* for results */
+};
+
+/* The run at hand is complete; the frame begins one, if there is one. */
+static void run_begin(struct run_report *report, struct frame *frame, uint32_t upper)
 {
-	word = FRAME_WORD_DATA | ((word | old / PTE_D * FRAME_WORD_DIRTY) & FRAME_WORD_DIRTY);
-	__builtin_memcpy(page, &word, sizeof(word));
-	page->epoch = flush_epoch;
-	return ((uint64_t)RESULT_FRAME << 60 | pfn) + word / FRAME_WORD_DIRTY * RESULT_DIRTY;
+	uint64_t kind = (uint64_t)RESULT_FRAME << 60;
+
+	if (report->next)
+		*report->result += RESULT_MORE *
+			(frame_pfn(report->next) - 1 - RESULT_PFN(*report->result));
+	report->next = frame;
+	report->upper = upper;
+	if (!frame)
+		return;
+	report->room--;
+	*++report->result = kind | (upper & FRAME_UPPER_DIRTY ? RESULT_DIRTY : 0) | frame_pfn(frame);
+}
+
+/* The frame that a leaf entry points to. */
+static inline struct frame *leaf_target(uint64_t entry)
+{
+	_Static_assert(sizeof(struct frame) << 8 == PAGE_SIZE,
+		"a shift by 8 makes bytes of the frame table");
+	return (struct frame *)(void *)((uint8_t *)frame_table + ((entry & PTE_FRAME) >> 8));
+}
+
+/* A page goes with the leaf entry that was `old`; `upper` is of its frame.  Returns what it is now. */
+static inline uint32_t page_drop(struct frame *page, uint32_t upper, uint64_t old, uint32_t epoch)
+{
+	upper |= (uint32_t)(old * (FRAME_UPPER_DIRTY / PTE_D));
+	upper = FRAME_UPPER_DATA | (upper & FRAME_UPPER_DIRTY);
+	page->refs = 0;
+	frame_set_upper(page, upper);
+	page->epoch = epoch;
+	return upper;
 }
 
 /*
  * The entries of a leaf table from `i` on, as long as they are what most are: absent, or a page of
  * DATA that has no other use.  Frames with consecutive numbers share a result.  Returns where it
- * stopped: at something else, or for lack of room.
+ * stopped: at something else, for lack of room, or because nothing is left in the table.
  */
 static __attribute__((noinline)) uint32_t clear_pages(
 	struct batch *batch, const struct table *table, uint32_t i, uint32_t end)
 {
-	uint64_t *last = batch->results + batch->result_count - 1, next = 0;
-	uint64_t *entry = table->entries + i, *const behind = table->entries + end;
-	uint32_t room = batch->result_max - batch->result_count, cleared = 0;
-	const uint32_t live = table->frame->live;
+	struct run_report report = {
+		.result = batch->results + batch->result_count - 1,
+		.room = batch->result_max - batch->result_count,
+	};
+	uint64_t *const entries = table->entries;
+	const uint32_t epoch = flush_epoch, live = table->frame->live;
+	uint32_t others = i; /* entries that were not cleared, those in front, too */
 
-	for (; entry != behind; entry++) {
-		uint64_t old = *entry, word, result;
-		pfn_t pfn = pte_pfn(old);
+	while (i != end && report.room != 0) {
+		uint64_t old = entries[i];
+		struct frame *page;
+		uint32_t upper;
 
-		if (old == 0) {
-			i = (uint32_t)(entry - table->entries);
-			i = cleared == live ? end : entries_skip_zero(table->entries, i, end);
-			entry = table->entries + i;
-			if (i == end)
+		if (unlikely(!(old & PTE_P))) {
+			uint32_t next = entries_skip_zero(entries, i, end);
+
+			if (old != 0 || i - others == live)
 				break;
-			old = *entry;
-			pfn = pte_pfn(old);
+			others += next - i;
+			i = next;
+			continue;
 		}
-		if (!(old & PTE_P) || room == 0)
+		page = leaf_target(old);
+		upper = frame_upper(page);
+		if (unlikely(page->refs != 1 || (upper & ~FRAME_UPPER_FREE_BITS) != FRAME_UPPER_DATA))
 			break;
-		word = frame_word(&frame_table[pfn]);
-		if (!frame_word_is_sole_page(word))
-			break;
-		old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
-		cleared++;
-		result = page_drop(&frame_table[pfn], word, pfn, old);
-		if (likely(result == next)) {
-			*last += RESULT_MORE;
-		} else {
-			*++last = result;
-			room--;
-		}
-		next = result + 1;
+		old = __atomic_exchange_n(&entries[i++], 0, __ATOMIC_RELAXED);
+		upper = page_drop(page, upper, old, epoch);
+		if (unlikely(page != report.next || upper != report.upper))
+			run_begin(&report, page, upper);
+		report.next++;
 	}
-	batch->result_count = batch->result_max - room;
-	table->frame->live = (uint16_t)(table->frame->live - cleared);
-	return (uint32_t)(entry - table->entries);
+	run_begin(&report, 0, 0);
+	batch->result_count = batch->result_max - report.room;
+	table->frame->live = (uint16_t)(live - (i - others));
+	return i;
 }
 
 /* A run becomes 0; what goes for good is reported. */
@@ -101,6 +133,8 @@ status_t table_op_clear(struct batch *batch, const struct op *op)
 	for (i = run.first; run.table.frame->live != 0; i++) {
 		if ((OP_FLAGS(op->head) & OP_CLEAR_RUNS) && run.table.level == 1)
 			i = clear_pages(batch, &run.table, i, end);
+		if (run.table.frame->live == 0)
+			break;
 		i = entries_skip_zero(run.table.entries, i, end);
 		if (i == end)
 			break;

@@ -158,6 +158,19 @@ uint64_t frame_pool_fail(uint64_t at, bool onward)
 	return failed;
 }
 
+/* Free frames, each linked to the one behind it; one store for each. */
+static void link_run(struct frame_info *info, pfn_t next, uint32_t count)
+{
+	const struct frame_info first = { .next = next, .kind = KIND_FREE };
+	struct frame_info *const behind = info + count;
+	uint64_t word;
+
+	__builtin_memcpy(&word, &first, sizeof(word));
+#pragma GCC unroll 8
+	for (; info != behind; info++, word++)
+		__builtin_memcpy(info, &word, sizeof(word)); /* `next` is its low half */
+}
+
 /* See the header. */
 void frame_pool_put_run(pfn_t first, uint32_t count)
 {
@@ -169,8 +182,7 @@ void frame_pool_put_run(pfn_t first, uint32_t count)
 		info[frame_pool.last].next = first;
 	frame_pool.free += count;
 	frame_pool.last = first + count - 1;
-	for (pfn_t next = first + 1; count-- > 0; next++)
-		info[next - 1] = (struct frame_info){ .next = next, .kind = KIND_FREE };
+	link_run(&info[first], first + 1, count);
 	info[frame_pool.last].next = 0;
 }
 
