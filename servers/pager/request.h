@@ -37,7 +37,7 @@ struct request {
 /* Handle a request; the status is the label of the answer, unless is_later. */
 status_t request_handle(struct request *request);
 
-/* Handlers, by file: request_memory.c, request_remap.c, request_break.c, request_space.c, request_object.c,
+/* Handlers, by file: request_memory.c, request_protect.c, request_remap.c, request_break.c, request_space.c, request_object.c,
    request_report.c. */
 typedef status_t request_handler_t(struct request *request);
 request_handler_t request_mmap, request_munmap, request_mprotect, request_brk, request_space_map,
@@ -71,6 +71,12 @@ MUST_CHECK status_t request_own_edges(struct space *space, const struct clearing
    answer's. */
 MUST_CHECK status_t request_unmap(
 	struct request *request, uint64_t start, uint64_t end, uint64_t word);
+
+/* Both writable and executable at once is never given. */
+static inline bool request_rights_are_mixed(uint64_t rights)
+{
+	return (rights & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC);
+}
 
 static inline uint64_t request_page_up(uint64_t bytes)
 {

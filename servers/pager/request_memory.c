@@ -1,5 +1,5 @@
 /*
- * Requests about a space's regions: map, unmap, protect.
+ * Requests about a space's regions: map, unmap.
  *
  * All checks and reservations first; then the region map changes, which cannot fail; then pages
  * go, at once or by a job.  A writable page is never executable: WRITE with EXEC is refused with
@@ -17,21 +17,12 @@
 		(uint32_t)(MAP_SHARED | MAP_FIXED_AT | MAP_NO_REPLACE | MAP_STACK | MAP_POPULATE | \
 			MAP_NO_RESERVE))
 
-/* Of so many regions what a change promises is summed exactly; of more, no less than it is. */
-#define REGIONS_SUMMED 64u
-
 struct mapping {
 	uint64_t address, bytes;
 	uint64_t flags; /* MAP_* */
 	uint64_t object, offset;
 	bool by_system;
 };
-
-/* Both writable and executable at once is never given. */
-static bool rights_are_mixed(uint64_t rights)
-{
-	return (rights & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC);
-}
 
 /* See request.h. */
 status_t request_check_range(uint64_t address, uint64_t *bytes)
@@ -142,7 +133,7 @@ static status_t check_mapping(struct mapping *mapping)
 		return ST_BAD_ARGUMENT;
 	if (mapping->bytes == 0 || mapping->bytes > LAYOUT_USER_END)
 		return ST_BAD_ARGUMENT;
-	if (rights_are_mixed(mapping->flags))
+	if (request_rights_are_mixed(mapping->flags))
 		return ST_NO_ACCESS;
 	mapping->bytes = request_page_up(mapping->bytes);
 	if (is_fixed && request_check_range(mapping->address, &mapping->bytes) != ST_OK)
@@ -330,123 +321,4 @@ status_t request_space_map(struct request *request)
 	};
 
 	return map_region(request, &mapping);
-}
-
-/* ---- protection ---- */
-
-/* A shared mapping of something that programs may not write, in the range? */
-static bool holds_forbidden(const struct space *space, uint64_t start, uint64_t end)
-{
-	struct region_totals totals = region_map_totals_within(space->regions, start, end);
-	const struct region *region = region_map_next(space->regions, start);
-
-	if (totals.bytes == totals.private_bytes)
-		return false;
-	for (; region && region->start < end;
-		region = region_map_next(space->regions, region->end)) {
-		struct object *object;
-		const struct object_kind *kind = object_of_region(region, &object);
-
-		if (region->protection & MAP_SHARED && kind && !kind->programs_may_write)
-			return true;
-	}
-	return false;
-}
-
-/* A private region that is no promise yet, and will be when it is writable. */
-static bool will_promise(const struct region *region)
-{
-	return !(region->protection & (MAP_SHARED | MAP_WRITE | MAP_NO_RESERVE));
-}
-
-/* Pages that a range promises more when it becomes writable. */
-static uint64_t promise_of(const struct space *space, uint64_t start, uint64_t end)
-{
-	const struct region *region = region_map_next(space->regions, start);
-	uint64_t pages = 0;
-
-	for (; region && region->start < end;
-		region = region_map_next(space->regions, region->end)) {
-		uint64_t from = region->start > start ? region->start : start;
-		uint64_t to = region->end < end ? region->end : end;
-
-		pages += will_promise(region) ? (to - from) / PAGE_SIZE : 0;
-	}
-	return pages;
-}
-
-/* May the range become writable?  `one`: the region that holds all of it, or NULL. */
-static status_t check_write_right(
-	struct request *request, const struct region *one, uint64_t start, uint64_t end)
-{
-	struct region_totals totals;
-
-	if (one && !(one->protection & MAP_SHARED)) {
-		uint64_t pages = will_promise(one) ? (end - start) / PAGE_SIZE : 0;
-
-		return account_check(request->space, pages);
-	}
-	totals = region_map_totals_within(request->space->regions, start, end);
-	if (!request_is_by_system(request) && holds_forbidden(request->space, start, end))
-		return ST_NO_ACCESS;
-	if (totals.count <= REGIONS_SUMMED)
-		return account_check(request->space, promise_of(request->space, start, end));
-	return account_check(
-		request->space, (totals.private_bytes - totals.committed_bytes) / PAGE_SIZE);
-}
-
-/* What it means for pages; `one`: the region that all are in, or NULL.  No page has a right that its
-   region does not give. */
-static struct rights_change change_of(const struct region *one, uint64_t rights)
-{
-	uint32_t before = one ? one->protection : REGION_RIGHTS;
-	uint64_t taken = before & ~rights & REGION_RIGHTS;
-	bool is_one = one && !(before & MAP_SHARED);
-	bool opens = is_one && (rights & MAP_WRITE) && !(before & MAP_WRITE);
-
-	return (struct rights_change){
-		.remove = (taken & MAP_WRITE ? PTE_W : 0) |
-			  (rights == 0 && (before & REGION_RIGHTS) ? PTE_U : 0),
-		.add = taken & MAP_EXEC ? PTE_NX : 0,
-		.is_one = is_one,
-		.opens = opens,
-		.grants = opens && one->object == 0,
-	};
-}
-
-/* PAGER_MPROTECT */
-status_t request_mprotect(struct request *request)
-{
-	struct space *space = request->space;
-	uint64_t start = request->w[0], bytes = request->w[1], rights = request->w[2];
-	const struct region *region;
-	struct rights_change change;
-	status_t status = request_check_range(start, &bytes);
-
-	if (status != ST_OK)
-		return status;
-	if (rights & ~(uint64_t)REGION_RIGHTS)
-		return ST_BAD_ARGUMENT;
-	if (rights_are_mixed(rights))
-		return ST_NO_ACCESS;
-	region = space_region(space, start);
-	if (region && region->end < start + bytes)
-		region = 0; /* more than one */
-	if (!region && !region_map_covers(space->regions, start, start + bytes))
-		return ST_NOT_FOUND;
-	change = change_of(region, rights);
-	if (rights & MAP_WRITE)
-		status = check_write_right(request, region, start, start + bytes);
-	if (status != ST_OK)
-		return status;
-	space->job = (struct job){
-		.kind = JOB_PROTECT,
-		.rights = (uint32_t)rights,
-		.change = change,
-		.regions_next = change.remove == 0 && change.add == 0 && !change.opens,
-		.start = start,
-		.cursor = start,
-		.end = start + bytes,
-	};
-	return request_begin_job(request, start);
 }
