@@ -66,6 +66,7 @@ status_t frame_op_retype(struct batch *batch, const struct op *op)
 static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 {
 	struct frame *frame = batch_frame(batch, pfn);
+	bool is_quiet;
 
 	(void)unused;
 	if (!frame)
@@ -74,9 +75,12 @@ static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 		return ST_WRONG_TYPE;
 	if (!batch_take_work(batch, OP_WORK_CLEAR))
 		return ST_MORE;
+	is_quiet = frame_make_quiet(pfn); /* through an old translation it could be written once more */
+	if (is_quiet && frame->flags & FRAME_BLANK)
+		return ST_OK;
 	memory_fill_words(frame_memory(pfn), 0, TABLE_ENTRIES);
 	counters.frames_cleared++;
-	if (frame_is_unused(frame))
+	if (is_quiet)
 		frame->flags |= FRAME_BLANK;
 	return ST_OK;
 }

@@ -44,11 +44,33 @@ static inline uint32_t plain_stretch(
 	return count;
 }
 
+/* Clear those that are not blank. */
+static void plain_clear_some(pfn_t first, uint32_t count)
+{
+	for (pfn_t pfn = first; pfn < first + count; pfn++) {
+		if (frame_table[pfn].flags & FRAME_BLANK)
+			continue;
+		memory_fill_words(frame_memory(pfn), 0, TABLE_ENTRIES);
+		counters.frames_cleared++;
+	}
+}
+
+/* Clear these pages: in one go, blank ones as well, if the first one must be. */
+static inline void plain_clear_stretch(pfn_t first, uint32_t count)
+{
+	if (unlikely(frame_table[first].flags & FRAME_BLANK)) {
+		plain_clear_some(first, count);
+		return;
+	}
+	memory_fill_words(frame_memory(first), 0, (uint64_t)count * TABLE_ENTRIES);
+	counters.frames_cleared += count;
+}
+
 /* Clear these pages and map them. */
 static inline void plain_fill_stretch(
 	uint64_t *entry, uint64_t value, struct frame *frame, uint32_t count)
 {
-	memory_fill_words(frame_memory(pte_pfn(value)), 0, (uint64_t)count * TABLE_ENTRIES);
+	plain_clear_stretch(pte_pfn(value), count);
 #pragma GCC unroll 8
 	for (uint32_t i = 0; i < count; i++) {
 		frame[i].refs = 1;
@@ -84,7 +106,6 @@ static bool plain_fill(uint16_t pool, const struct op *op)
 			return false;
 		plain_fill_stretch(&entry[i], op->a + (uint64_t)i * PAGE_SIZE, &frame[i], stretch);
 		table->live = (uint16_t)(table->live + stretch);
-		counters.frames_cleared += stretch;
 		i += stretch != 0 ? stretch : 1;
 	}
 	return true;

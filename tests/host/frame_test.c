@@ -117,6 +117,38 @@ static void test_zeroes_make_an_unused_frame_blank(void)
 	CHECK(!is_blank(DATA_FIRST + 2));
 }
 
+static void test_zeroes_of_a_blank_frame_clear_nothing(void)
+{
+	uint64_t cleared = counters.frames_cleared;
+
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK);
+	CHECK_EQUAL(counters.frames_cleared, cleared + 1);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK);
+	CHECK(is_blank(DATA_FIRST));
+	CHECK_EQUAL(counters.frames_cleared, cleared + 1);
+	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+	memset(frame_memory(DATA_FIRST), 0xff, PAGE_SIZE);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK); /* the flag says nothing while it is in use */
+	CHECK_EQUAL(counters.frames_cleared, cleared + 2);
+	CHECK(is_zero(DATA_FIRST));
+}
+
+/* Through a translation that a processor remembers it could be written after it was cleared. */
+static void test_a_frame_is_blank_after_a_flush_only(void)
+{
+	uint64_t before = sim_flushes.everything;
+
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST + 9, 0, 0), ST_OK); /* never mapped */
+	CHECK_EQUAL(sim_flushes.everything, before);
+	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, before);
+	CHECK_EQUAL(set(L1, 0, 0, page(0)), ST_OK);
+	CHECK_EQUAL(op(OP_ZERO, DATA_FIRST, 0, 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, before + 1);
+	CHECK(is_blank(DATA_FIRST) && is_zero(DATA_FIRST));
+}
+
 static void test_a_blank_frame_that_was_mapped_is_none(void)
 {
 	pfn_t pfn = make_blank();
@@ -860,6 +892,8 @@ static const struct check_test tests[] = {
 	CHECK_TEST(retype_of_an_emptied_table_leaves_zeros),
 	CHECK_TEST(what_was_a_table_is_not_cleared_again),
 	CHECK_TEST(zeroes_make_an_unused_frame_blank),
+	CHECK_TEST(zeroes_of_a_blank_frame_clear_nothing),
+	CHECK_TEST(a_frame_is_blank_after_a_flush_only),
 	CHECK_TEST(a_blank_frame_that_was_mapped_is_none),
 	CHECK_TEST(a_blank_frame_that_was_held_is_none),
 	CHECK_TEST(a_blank_frame_that_was_copied_to_is_none),

@@ -775,6 +775,8 @@ static status_t zero_step(struct model *model, struct model_call *call, uint64_t
 		return ST_WRONG_TYPE;
 	if (!pay(call, OP_WORK_CLEAR))
 		return ST_MORE;
+	if (unused(&model->frame[pfn]) && model->frame[pfn].stale)
+		full_flush(model); /* what is known to be zeros may not change any more */
 	memset(model->word[pfn], 0, sizeof(model->word[pfn]));
 	call->touched[0] = (uint32_t)pfn;
 	return ST_OK;

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "fixture.h"
+#include "percpu.h"
 #include <faultline/fault.h>
 
 static uint32_t refs(pfn_t pfn)
@@ -459,6 +460,20 @@ static void test_fill_clears_what_it_maps(void)
 		CHECK_EQUAL(entries(DATA_FIRST + i)[7], is_mapped ? 0 : 7);
 		CHECK_EQUAL(refs(DATA_FIRST + i), is_mapped ? 1 : 0);
 	}
+}
+
+/* What is known to be zeros is not cleared. */
+static void test_fill_does_not_clear_blank_frames(void)
+{
+	uint64_t cleared;
+
+	write_pages(3);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_ZERO, 0, DATA_FIRST + 1, 0, 1), 0, 0), ST_OK);
+	cleared = counters.frames_cleared;
+	CHECK_EQUAL(fill_clear(L1, 0, 3, page(0)), ST_OK);
+	CHECK_EQUAL(counters.frames_cleared, cleared + 2);
+	for (uint32_t i = 0; i < 3; i++)
+		CHECK_EQUAL(entries(DATA_FIRST + i)[7], 0);
 }
 
 /* A page that is in use is neither cleared nor mapped, nor any behind it. */
@@ -1188,6 +1203,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(fill_stops_at_a_frame_that_is_refused),
 	CHECK_TEST(fill_maps_a_run_of_frames),
 	CHECK_TEST(fill_clears_what_it_maps),
+	CHECK_TEST(fill_does_not_clear_blank_frames),
 	CHECK_TEST(fill_clears_only_what_nothing_uses),
 	CHECK_TEST(fill_clears_after_a_flush),
 	CHECK_TEST(fill_refuses_bad_arguments),

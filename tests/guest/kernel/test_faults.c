@@ -251,6 +251,55 @@ static bool a_frame_copied_to_by_a_cure_is_blank_no_more(void)
 	return true;
 }
 
+/* The short path's window, of a run of frames some of which are blank: those are not cleared. */
+static bool window_of(uint32_t blank_ones)
+{
+	struct info_counters before;
+	struct message message;
+	struct sub sub;
+	pfn_t row = frame_take_row(4, 1);
+	uint32_t blank_count = 0;
+
+	CHECK_OK(op_many(OP_RETYPE, row, 0, 4, FRAME_DATA, 0));
+	for (uint32_t i = 0; i < 4; i++) {
+		frame_fill(row + i, 0xa5a5a5a5a5a5a5a5);
+		if (!(blank_ones >> i & 1))
+			continue;
+		blank_count++;
+		CHECK_OK(op_many(OP_ZERO, row + i, 0, 1, 0, 0));
+	}
+	CHECK(run(&sub, program_write_call_write, SUB_UNUSED, 77));
+	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER | FAULT_WRITE, 1));
+	message.tag = FAULT_RESUME; /* in vain, but from here on the short path knows the request */
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	before = counters_now();
+	message.tag = FAULT_RESUME | 1ull << TAG_OPS_SHIFT;
+	message.w[0] = op_head(OP_FILL, FILL_CLEAR, sub.image_table, sub_index(SUB_UNUSED), 4);
+	message.w[1] = pte_make(row, DATA_BITS);
+	message.w[2] = 0;
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	CHECK_EQUAL(TAG_LABEL(message.tag), 1); /* its call */
+	CHECK_EQUAL(counters_now().frames_cleared - before.frames_cleared,
+		4u - blank_count);
+	for (uint32_t i = 0; i < 4; i++) {
+		CHECK_EQUAL(FRAMES[row + i].refs, 1);
+		CHECK(i == 0 || frame_holds(row + i, 0));
+	}
+	CHECK_EQUAL(*window_open(0, row), 77);
+	window_close(0);
+	return true;
+}
+
+static bool a_window_of_blank_frames_is_not_cleared(void)
+{
+	return window_of(0xf);
+}
+
+static bool a_window_of_which_some_frames_are_blank(void)
+{
+	return window_of(0x9);
+}
+
 static bool a_cure_in_the_message_page(void)
 {
 	struct op *ops = MESSAGE_PAGE;
@@ -557,6 +606,8 @@ const struct test tests_faults[] = {
 	{ "a_cure_of_two_operations_in_the_reply", a_cure_of_two_operations_in_the_reply },
 	{ "a_frame_copied_to_by_a_cure_is_blank_no_more",
 		a_frame_copied_to_by_a_cure_is_blank_no_more },
+	{ "a_window_of_blank_frames_is_not_cleared", a_window_of_blank_frames_is_not_cleared },
+	{ "a_window_of_which_some_frames_are_blank", a_window_of_which_some_frames_are_blank },
 	{ "a_cure_in_the_message_page", a_cure_in_the_message_page },
 	{ "more_operations_than_registers_go_on_in_the_message_page",
 		more_operations_than_registers_go_on_in_the_message_page },
