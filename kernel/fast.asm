@@ -569,7 +569,9 @@ fast_reply_receive:
 	mov ecx, PAGE_SIZE / 8
 	rep stosq
 	inc qword [fast_counters + FAST_CLEARED]
-	jmp .second
+.second:
+	PLAIN_SET r9, r12, r13, .generic
+	jmp .cured
 .copy:
 	mov rcx, OP_COPY_FRAME << (64 - OP_PFN_SHIFT)
 	cmp rax, rcx
@@ -589,9 +591,7 @@ fast_reply_receive:
 	rep movsq
 	mov rsi, 2 << TAG_OPS_SHIFT ; as it was
 	inc qword [fast_counters + FAST_COPIED]
-.second:
-	PLAIN_SET r9, r12, r13, .generic
-	jmp .cured
+	jmp .second
 .one:
 	PLAIN_SET rdx, r10, r8, .window
 	inc qword [counters + COUNTERS_OPERATIONS]

@@ -1,12 +1,13 @@
 /*
  * The root task: what its parts share.
  *
- * Two threads:
+ * Three threads:
  *   worker      the thread the kernel started.  Builds everything, then waits for work: servers
  *               to restart.  It alone makes calls to the pager and to servers, and it alone uses
  *               the page at LAYOUT_MESSAGE.
  *   supervisor  more important than everybody.  Receives faults, exceptions and notifications,
  *               reports, decides.  It calls nobody, so no server's death can take it along.
+ *   idle        less important than everybody (idle.h).  Calls the pager only.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -21,14 +22,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Priorities: the supervisor of all > pager > init's own work > drivers > servers > programs. */
+/* Priorities: the supervisor of all > pager > init's own work > drivers > servers > programs >
+   the idle thread. */
 enum {
 	PRIORITY_SUPERVISOR = 60,
 	PRIORITY_PAGER = 50,
 	PRIORITY_WORKER = 45,
 	PRIORITY_DRIVER = 40,
 	PRIORITY_SERVER = 35,
-	PRIORITY_PROGRAM = 20
+	PRIORITY_PROGRAM = 20,
+	PRIORITY_IDLE = 1
 };
 
 #define INIT_EXIT_FAILED    1u /* the machine's status when something essential failed */

@@ -16,6 +16,7 @@
 
 #include "domain.h"
 #include "frames.h"
+#include "idle.h"
 #include "operations.h"
 #include "servers.h"
 #include "slots.h"
@@ -142,6 +143,7 @@ static void start_system(void)
 	servers_start_all();
 	server_log("%u files (%lu KiB) unpacked, servers started", store_count(),
 		store_bytes() / 1024);
+	idle_start();
 	spawn_all();
 }
 

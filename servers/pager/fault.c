@@ -60,6 +60,15 @@ static void add_leaf(const struct leaf *leaf, uint64_t entry)
 	mmu_count++;
 }
 
+/* A page of zeros. */
+static uint32_t put_zeroes(
+	struct space *space, const struct leaf *leaf, uint64_t bits, struct op *ops)
+{
+	if (frame_pool_has_spare())
+		return put_blank(space, leaf, bits, frame_pool_take_spare(KIND_ANONYMOUS), ops);
+	return put_cleared(space, leaf, bits, frame_pool_take(KIND_ANONYMOUS), ops);
+}
+
 /* ---- an empty leaf ---- */
 
 static uint32_t resolve_zeroes(
@@ -73,7 +82,7 @@ static uint32_t resolve_zeroes(
 	add_resident(space, 1);
 	if (write) {
 		(void)stream_begins(&space->stream, leaf.table, leaf.index);
-		mmu_count += put_cleared(space, &leaf, region_leaf_bits(region), next_ops());
+		mmu_count += put_zeroes(space, &leaf, region_leaf_bits(region), next_ops());
 	} else {
 		add_leaf(&leaf, pte_make(mmu_zero_frame, region_leaf_bits(region)));
 		pager_counters.faults_zero_read++;
@@ -108,7 +117,8 @@ static uint32_t resolve_frame(struct space *space, uint32_t access, struct path 
 		path_own(space, path, true);
 		leaf = leaf_of(path);
 		add_resident(space, 1);
-		mmu_count += put_copy(space, &leaf, region_leaf_bits(region), frame, next_ops());
+		mmu_count += put_copy(space, &leaf, region_leaf_bits(region), frame,
+			frame_pool_take(KIND_ANONYMOUS), next_ops());
 	} else if (window_fill(&window, path, region, object)) {
 		cure.live = path->table[1] != 0 ? mmu_frame(path->table[1])->live : 0;
 		path_own(space, path, false);
@@ -166,9 +176,10 @@ static uint32_t write_present(
 
 	if (!(leaf->entry & (PTE_W | PTE_SHARED))) {
 		if (frame == mmu_zero_frame)
-			return put_cleared(space, leaf, bits, ops);
+			return put_zeroes(space, leaf, bits, ops);
 		if (!is_sole_owner(leaf, frame))
-			return put_copy(space, leaf, bits, frame, ops);
+			return put_copy(
+				space, leaf, bits, frame, frame_pool_take(KIND_ANONYMOUS), ops);
 	}
 	space->counters.faults_reuse++;
 	if ((leaf->entry & (PTE_W | PTE_U)) == (PTE_W | PTE_U))
@@ -274,7 +285,7 @@ uint32_t fault_resolve_message(struct space *space, uint32_t access, struct path
 	cure_begin(space);
 	cure.is_message = true;
 	path_own(space, path, true);
-	space->message = frame_pool_take(KIND_MESSAGE);
+	space->message = frame_pool_take_for_zeroes(KIND_MESSAGE);
 	mmu_add(op_head(OP_ZERO, 0, space->message, 0, 1), 0, 0); /* it may have been anybody's */
 	mmu_add(op_head(OP_RETYPE, 0, space->message, 0, 1), FRAME_MSG, 0);
 	leaf = leaf_of(path);

@@ -31,15 +31,21 @@ struct fault_cure {
 };
 extern struct fault_cure cure;
 
-static inline void cure_begin(struct space *space)
+/* Without frames, or with one that frame_pool_take_only() takes. */
+static inline void cure_begin_plain(struct space *space)
 {
-	frame_pool_begin();
 	cure.space = space;
 	cure.resident = 0;
 	cure.filled = 0;
 	cure.live = 0;
 	cure.is_message = 0;
 	cure.is_guess = 0;
+}
+
+static inline void cure_begin(struct space *space)
+{
+	frame_pool_begin();
+	cure_begin_plain(space);
 }
 
 static inline void add_resident(struct space *space, uint64_t pages)
@@ -61,24 +67,30 @@ static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
 	return (struct op){ op_head(OP_SET, 0, leaf->table, leaf->index, 1), entry, leaf->entry };
 }
 
-/* The following write one or two operations and return how many; `bits` are region_leaf_bits(). */
+/* The following put a frame there: they write one or two operations and return how many; `bits` are
+   region_leaf_bits(). */
 
-static inline uint32_t put_cleared(
-	struct space *space, const struct leaf *leaf, uint64_t bits, struct op *ops)
+static inline uint32_t put_cleared(struct space *space, const struct leaf *leaf, uint64_t bits,
+	pfn_t frame, struct op *ops)
 {
-	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
-
 	ops[0] = (struct op){ op_head(OP_ZERO, 0, frame, 0, 1), 0, 0 };
 	ops[1] = set_leaf(leaf, pte_make(frame, bits | PTE_W));
 	space->counters.faults_zero++;
 	return 2;
 }
 
-static inline uint32_t put_copy(struct space *space, const struct leaf *leaf, uint64_t bits,
-	pfn_t source, struct op *ops)
+/* The same with a blank one. */
+static inline uint32_t put_blank(struct space *space, const struct leaf *leaf, uint64_t bits,
+	pfn_t frame, struct op *ops)
 {
-	pfn_t frame = frame_pool_take(KIND_ANONYMOUS);
+	ops[0] = set_leaf(leaf, pte_make(frame, bits | PTE_W));
+	space->counters.faults_zero++;
+	return 1;
+}
 
+static inline uint32_t put_copy(struct space *space, const struct leaf *leaf, uint64_t bits,
+	pfn_t source, pfn_t frame, struct op *ops)
+{
 	ops[0] = (struct op){ op_head(OP_COPY_FRAME, 0, source, 0, 0), frame, 0 };
 	ops[1] = set_leaf(leaf, pte_make(frame, bits | PTE_W));
 	space->counters.faults_copy++;
@@ -102,9 +114,8 @@ _Static_assert((int)CLASS_PROGRAM == (int)FRAMES_PROGRAM && (int)CLASS_SERVER ==
 static inline bool is_at_rest(const struct space *space, const struct message *message)
 {
 	const uint64_t own = PTE_P | PTE_W | PTE_U;
-	const struct region *region = &space->last;
 
-	return message->w[0] - region->start < region->end - region->start &&
+	return message->w[0] - space->last.start < space->last_bytes &&
 	       (message->w[3] & message->w[4] & message->w[5] & own) == own &&
 	       space->job.kind == JOB_NONE && space->state == SPACE_LIVE;
 }
@@ -136,7 +147,7 @@ static inline void reply_with_two(struct message *message, const struct op *ops)
 static inline bool quick_present(
 	struct space *space, struct message *message, const struct leaf *leaf)
 {
-	pfn_t frame = pte_pfn(leaf->entry);
+	pfn_t frame = pte_pfn(leaf->entry), fresh;
 	uint64_t bits = space->last_bits;
 	struct op ops[2];
 
@@ -151,11 +162,12 @@ static inline bool quick_present(
 	}
 	if (!frame_pool_has_one((enum frame_class)space->class))
 		return false;
-	cure_begin(space);
+	cure_begin_plain(space);
+	fresh = frame_pool_take_only(KIND_ANONYMOUS);
 	if (frame == mmu_zero_frame)
-		put_cleared(space, leaf, bits, ops);
+		put_cleared(space, leaf, bits, fresh, ops);
 	else
-		put_copy(space, leaf, bits, frame, ops);
+		put_copy(space, leaf, bits, frame, fresh, ops);
 	reply_with_two(message, ops);
 	return true;
 }
@@ -172,9 +184,17 @@ static inline bool quick_absent(
 		if (__builtin_expect(!stream_begins(&space->stream, leaf->table, leaf->index), 0) ||
 			!frame_pool_has_one((enum frame_class)space->class))
 			return false;
-		cure_begin(space);
+		cure_begin_plain(space);
 		add_resident(space, 1);
-		put_cleared(space, leaf, space->last_bits, ops);
+		if (__builtin_expect(frame_pool_has_spare(), 0)) {
+			if (frame_pool_is_last_spare())
+				return false;
+			put_blank(space, leaf, space->last_bits, frame_pool_take_only_spare(KIND_ANONYMOUS),
+				ops);
+			reply_with_one(message, ops);
+			return true;
+		}
+		put_cleared(space, leaf, space->last_bits, frame_pool_take_only(KIND_ANONYMOUS), ops);
 		reply_with_two(message, ops);
 	} else {
 		cure_begin(space);

@@ -32,6 +32,7 @@ static void copy_record(struct space *child, const struct space *parent)
 {
 	child->regions = region_map_share(parent->regions);
 	child->last = parent->last;
+	child->last_bytes = parent->last_bytes;
 	child->last_bits = parent->last_bits;
 	child->last_quick = parent->last_quick;
 	child->brk_start = parent->brk_start;

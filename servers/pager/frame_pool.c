@@ -192,6 +192,7 @@ void frame_pool_put(pfn_t pfn)
 	if (frame_pool.first != 0 && mmu_frame(pfn)->flags & FRAME_BLANK) {
 		frame_pool.info[pfn] = (struct frame_info){ .kind = KIND_FREE };
 		frame_pool.free++;
+		frame_pool.blanks.kept++;
 		if (frame_pool.blanks.first == 0)
 			frame_pool.blanks.first = pfn;
 		else
@@ -208,6 +209,7 @@ void frame_pool_use_blanks(void)
 	frame_pool.first = frame_pool.blanks.first;
 	frame_pool.last = frame_pool.blanks.last;
 	frame_pool.blanks.first = frame_pool.blanks.last = 0;
+	frame_pool.blanks.kept = frame_pool.blanks.spare = frame_pool.blanks.rest = 0;
 }
 
 static void take_back(pfn_t pfn)
@@ -255,6 +257,22 @@ static uint32_t check_queue(pfn_t first, pfn_t last, uint64_t *found, uint64_t *
 	return CHECK_OK;
 }
 
+/* The stock: the kernel knows each of its frames to be zeros. */
+static uint32_t check_blanks(uint64_t *found, uint64_t *where)
+{
+	uint64_t before = *found;
+	uint32_t rule = check_queue(frame_pool.blanks.first, frame_pool.blanks.last, found, where);
+
+	if (rule != CHECK_OK)
+		return rule;
+	for (pfn_t pfn = frame_pool.blanks.first; pfn != 0; pfn = frame_pool.info[pfn].next) {
+		*where = pfn;
+		if (!(mmu_frame(pfn)->flags & FRAME_BLANK))
+			return CHECK_FREE_USED;
+	}
+	return *found - before == frame_pool_blanks() ? CHECK_OK : CHECK_FREE_QUEUE;
+}
+
 /* See the header. */
 uint32_t frame_pool_check(uint64_t *where)
 {
@@ -262,7 +280,7 @@ uint32_t frame_pool_check(uint64_t *where)
 	uint32_t rule = check_queue(frame_pool.first, frame_pool.last, &found, where);
 
 	if (rule == CHECK_OK)
-		rule = check_queue(frame_pool.blanks.first, frame_pool.blanks.last, &found, where);
+		rule = check_blanks(&found, where);
 	if (rule == CHECK_OK && found != frame_pool.free)
 		rule = CHECK_FREE_QUEUE;
 	if (rule == CHECK_OK)

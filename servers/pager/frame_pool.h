@@ -4,8 +4,9 @@
  *   take -> [ free | free | ... | free ] <- put       first in, first out: a frame rests as long as
  *                                                     possible, so that the kernel finds it flushed
  *
- * Frames that are zeros, as the kernel knows (FRAME_BLANK: tables and objects were in them), wait in a
- * second queue, for tables and objects.
+ * Frames that are zeros, as the kernel knows (FRAME_BLANK: tables and objects were in them, or the stock
+ * was filled: stock.h), wait in a second queue: for tables and objects, and, beyond what these may need
+ * next, for pages.
  *
  * Free frames are typed DATA, so one can be mapped without being retyped.  Every frame of the pool
  * has a word of 8 bytes here: its kind, and a link for the queue that it is in.  The kernel counts
@@ -60,6 +61,10 @@ struct frame_pool {
 	pfn_t first, last;		 /* the queue; 0: empty, and then no frame is free */
 	struct {
 		pfn_t first, last; /* 0: empty */
+		/* How many: for tables and objects, for pages, and those that stock_look() will share
+		   out when one of these is used up. */
+		uint64_t kept, spare, rest;
+		uint64_t low; /* somebody waits for so few (stock.h); 0: nobody does */
 	} blanks;
 	/* Test hook: the n-th asking from now is refused (0: none); if so set, all frames are kept
 	   from everybody from then on; was any refused? */
@@ -147,36 +152,134 @@ static inline pfn_t frame_pool_take(enum frame_kind kind)
 	return pfn;
 }
 
+static inline void frame_pool_only_taken(pfn_t pfn, enum frame_kind kind)
+{
+	frame_pool.free--;
+	frame_pool.info[pfn].kind = (uint8_t)kind;
+	frames_taken.frames[0] = pfn;
+	frames_taken.count = 1;
+}
+
+/* The same, and frame_pool_begin(): the only frame of its undertaking. */
+static inline pfn_t frame_pool_take_only(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.first;
+
+	frame_pool_set_first(frame_pool.info[pfn].next);
+	frame_pool_only_taken(pfn, kind);
+	return pfn;
+}
+
+/* Blank frames, all of them. */
+static inline uint64_t frame_pool_blanks(void)
+{
+	return frame_pool.blanks.kept + frame_pool.blanks.spare + frame_pool.blanks.rest;
+}
+
+/* Share them out anew (stock.h). */
+void stock_look(void);
+
 /* The same for a table or an object of the kernel, which would have to be cleared: a blank one, if there
    is any. */
 static inline pfn_t frame_pool_take_blank(enum frame_kind kind)
 {
 	pfn_t pfn = frame_pool.blanks.first;
 
-	if (pfn == 0)
+	if (pfn == 0) {
+		if (__builtin_expect(frame_pool.blanks.low != 0, 0))
+			stock_look();
 		return frame_pool_take(kind);
+	}
 	frame_pool.blanks.first = frame_pool.info[pfn].next;
+	if (__builtin_expect(--frame_pool.blanks.kept == 0, 0))
+		stock_look();
 	frame_pool_taken(pfn, kind);
 	return pfn;
 }
 
-/* The same for up to `count` frames that follow one another; returns the first. */
-static inline pfn_t frame_pool_take_run(enum frame_kind kind, uint32_t *count)
+/* Is one to spare, for a page? */
+static inline bool frame_pool_has_spare(void)
 {
-	pfn_t first = frame_pool.first;
+	return frame_pool.blanks.spare != 0;
+}
+
+/* Is it the last one? */
+static inline bool frame_pool_is_last_spare(void)
+{
+	return frame_pool.blanks.spare == 1;
+}
+
+/* Take it. */
+static inline pfn_t frame_pool_take_spare(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.blanks.first;
+
+	frame_pool.blanks.first = frame_pool.info[pfn].next;
+	if (--frame_pool.blanks.spare == 0)
+		stock_look();
+	frame_pool_taken(pfn, kind);
+	return pfn;
+}
+
+/* The same if it is not the last, as frame_pool_take_only(). */
+static inline pfn_t frame_pool_take_only_spare(enum frame_kind kind)
+{
+	pfn_t pfn = frame_pool.blanks.first;
+
+	frame_pool.blanks.first = frame_pool.info[pfn].next;
+	frame_pool.blanks.spare--;
+	frame_pool_only_taken(pfn, kind);
+	return pfn;
+}
+
+/* A frame for a page that is to be cleared, by an operation that clears nothing if the frame is blank. */
+static inline pfn_t frame_pool_take_for_zeroes(enum frame_kind kind)
+{
+	return frame_pool_has_spare() ? frame_pool_take_spare(kind) : frame_pool_take(kind);
+}
+
+/* The frames from `first` on that follow one another, at most `count`: *count, and *next in the queue. */
+static inline void frame_pool_run_taken(
+	pfn_t first, enum frame_kind kind, uint32_t *count, pfn_t *next)
+{
 	struct frame_info *info = &frame_pool.info[first];
-	uint32_t most = *count, taken = 0, next;
+	uint32_t most = *count, taken = 0;
 
 	do {
 		info[taken].kind = (uint8_t)kind;
-		next = info[taken].next;
+		*next = info[taken].next;
 		taken++;
-	} while (taken != most && next == first + taken);
-	frame_pool_set_first(next);
+	} while (taken != most && *next == first + taken);
 	frame_pool.free -= taken;
 	frames_taken.frames[frames_taken.count++] =
 		first | (uint64_t)(taken - 1) << FRAMES_RUN_SHIFT;
 	*count = taken;
+}
+
+/* frame_pool_take() for up to `count` frames that follow one another; returns the first. */
+static inline pfn_t frame_pool_take_run(enum frame_kind kind, uint32_t *count)
+{
+	pfn_t first = frame_pool.first, next;
+
+	frame_pool_run_taken(first, kind, count, &next);
+	frame_pool_set_first(next);
+	return first;
+}
+
+/* frame_pool_take_for_zeroes() likewise. */
+static inline pfn_t frame_pool_take_run_for_zeroes(enum frame_kind kind, uint32_t *count)
+{
+	pfn_t first = frame_pool.blanks.first, next;
+
+	if (!frame_pool_has_spare())
+		return frame_pool_take_run(kind, count);
+	if (*count > frame_pool.blanks.spare)
+		*count = (uint32_t)frame_pool.blanks.spare;
+	frame_pool_run_taken(first, kind, count, &next);
+	frame_pool.blanks.first = next;
+	frame_pool.blanks.spare -= *count;
+	if (!frame_pool_has_spare())
+		stock_look();
 	return first;
 }
 
@@ -203,7 +306,8 @@ static inline void frame_pool_begin(void)
 /* The operations were refused: take back the frames that are not in use after all. */
 void frame_pool_undo(void);
 
-/* The queue is what the counts say, and free frames are unused: 0, or a rule of check.h. */
+/* The queues are what the counts say, free frames are unused and those of the stock blank: 0, or a rule of
+   check.h. */
 uint32_t frame_pool_check(uint64_t *where);
 
 #endif

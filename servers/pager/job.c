@@ -10,6 +10,7 @@
 #include "latest.h"
 #include "populate.h"
 #include "remap.h"
+#include "stock.h"
 #include "tables.h"
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
@@ -296,6 +297,7 @@ void job_run_slice(void)
 	else if (regions_left)
 		regions_left = region_map_reap(REGIONS_PER_SLICE);
 	reap_tables();
+	stock_wake();
 	account_retry();
 	if (jobs.count != 0 || regions_left || tables_orphans_left())
 		return;
@@ -315,6 +317,8 @@ bool job_cancel(uint64_t token)
 			return true;
 		}
 	}
+	if (stock_cancel(token))
+		return true;
 	for (uint32_t i = 0; i < settlers.count; i++) {
 		if (settlers.tokens[i] == token) {
 			settlers.tokens[i] = settlers.tokens[--settlers.count];

@@ -65,14 +65,17 @@ static status_t serve_quickly(struct message *message, enum reply_kind *kind)
 
 	for (;;) {
 		status = ipc_reply_receive(request, &quick);
-		if (__builtin_expect(status != ST_OK, 0))
+		if (__builtin_expect(status != ST_OK, 0)) {
+			if (TAG_OPS(quick.tag) != 0)
+				*kind = REPLY_CURE; /* that was refused */
 			break;
-		if (__builtin_expect(fault_quick(&quick), 1))
-			*kind = REPLY_CURE;
-		else if (latest_request(&quick))
+		}
+		if (__builtin_expect(!fault_quick(&quick), 0)) {
+			status = ST_OK; /* is known, so it need not be kept */
+			if (!latest_request(&quick))
+				break;
 			*kind = REPLY_PLAIN;
-		else
-			break;
+		}
 		request = HERE | RR_RECEIVE | RR_REPLY;
 	}
 	*message = quick;

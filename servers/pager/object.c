@@ -218,7 +218,7 @@ static status_t chain_complete(struct object *object, uint64_t page, struct chai
 		mmu_add(op_head(OP_SET, 0, chain->table[level], chain_index(page, level), 1),
 			pte_make(chain->table[level - 1], LINK_BITS), 0);
 	}
-	chain->frame = frame_pool_take(KIND_OBJECT);
+	chain->frame = frame_pool_take_for_zeroes(KIND_OBJECT);
 	mmu_add(op_head(OP_ZERO, 0, chain->frame, 0, 1), 0, 0);
 	mmu_add(op_head(OP_SET, 0, chain->table[1], chain_index(page, 1), 1),
 		pte_make(chain->frame, OBJECT_LEAF), 0);

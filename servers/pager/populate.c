@@ -37,7 +37,7 @@ static status_t fill_run(
 	for (uint32_t i = 0; i < count; i++) {
 		if (!is_empty[i])
 			continue;
-		list[i] = frame_pool_take(KIND_ANONYMOUS);
+		list[i] = frame_pool_take_for_zeroes(KIND_ANONYMOUS);
 		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
 		pager_counters.frames_zeroed++;
 	}

@@ -52,6 +52,7 @@ static uint32_t quick_codes(const struct region *region)
 void space_remember(struct space *space, const struct region *region)
 {
 	space->last = *region;
+	space->last_bytes = region->end - region->start;
 	space->last_bits = region_leaf_bits(region);
 	space->last_quick = quick_codes(region);
 	if (region->start < space->untouched.end && space->untouched.start < region->end)
@@ -61,7 +62,7 @@ void space_remember(struct space *space, const struct region *region)
 /* See the header. */
 void space_regions_changed(struct space *space)
 {
-	space->last.start = space->last.end = 0;
+	space->last.start = space->last.end = space->last_bytes = 0;
 	space->untouched.end = 0;
 	space->room.to = 0;
 	account_update(space);

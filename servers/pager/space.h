@@ -83,7 +83,8 @@ struct space {
 	struct path_known known;     /* the tables found last */
 	struct untouched untouched;
 	struct room room;
-	uint64_t last_bits;	     /* of it: region_leaf_bits() ... */
+	uint64_t last_bytes;	     /* of `last`: its length, ... */
+	uint64_t last_bits;	     /* ... region_leaf_bits() ... */
 	uint32_t last_quick;	     /* ... and a bit for each error code that fault_quick() cures */
 	uint64_t brk_start, brk_now; /* 0: no heap */
 	struct stream stream;
@@ -136,7 +137,7 @@ static inline const struct region *space_region(struct space *space, uint64_t ad
 {
 	const struct region *region;
 
-	if (address - space->last.start < space->last.end - space->last.start)
+	if (address - space->last.start < space->last_bytes)
 		return &space->last;
 	region = region_map_lookup(space->regions, address);
 	if (region)

@@ -13,6 +13,7 @@
 #include "region.h"
 #include "space.h"
 #include "stat.h"
+#include "stock.h"
 
 #define REGION_NODES_MAX (1ull << 22)
 
@@ -42,6 +43,7 @@ status_t pager_start(const struct pager_boot *boot)
 		return ST_BAD_FORMAT;
 	pager_settings = *boot;
 	pager_counters = (struct pager_stat){ 0 };
+	stock_start();
 	status = frame_pool_start(boot);
 	if (status == ST_OK)
 		status = regions_start();

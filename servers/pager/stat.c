@@ -30,6 +30,7 @@ void stat_fill(struct pager_stat *answer)
 	answer->frames_zeroed += answer->faults_zero;
 	answer->frames_total = frame_pool.total;
 	answer->frames_free = frame_pool.free;
+	answer->frames_blank = frame_pool_blanks();
 	answer->frames_reserve = frame_pool.reserve[FRAMES_PROGRAM];
 	answer->spaces = space_count;
 	answer->objects = object_count;

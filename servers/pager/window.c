@@ -149,7 +149,7 @@ static uint32_t fill_zeroes(struct space *space, const struct region *region, pf
 		pfn_t first;
 
 		count = pages;
-		first = frame_pool_take_run(KIND_ANONYMOUS, &count);
+		first = frame_pool_take_run_for_zeroes(KIND_ANONYMOUS, &count);
 		mmu_add(op_head(OP_FILL, FILL_CLEAR, table, index, count), pte_make(first, bits), 0);
 	}
 	space->counters.faults_zero++;

@@ -4,6 +4,8 @@
  *   T2   first read of anonymous memory: only maps a frame that is ready
  *   T3   first write of anonymous memory, in random order, clearing included
  *   T4   the same in order, for each page
+ *   T3.blank, T4.blank  T3 and T4 on a machine that was idle before and has cleared memory then: that
+ *        clearing is not in these figures
  *   T15  a write that protection forbids, cured by the program's own handler
  *   T16  first read of file pages that are in memory, in order, for each page
  *   T17  first writes of 2 MiB where the region allows large pages: what they cost more than the
@@ -49,7 +51,8 @@ static void fault_single(const char *name, bool is_write)
 	memory_unmap((char *)memory, (size_t)SINGLE_PAGES * PAGE);
 }
 
-static void fault_sequence(void)
+/* `prepare`, unless it is NULL, comes before each round, uncounted. */
+static void fault_sequence(const char *name, bool (*prepare)(void))
 {
 	series_begin();
 	for (int i = 0; i < SEQUENCE_ROUNDS; i++) {
@@ -57,6 +60,8 @@ static void fault_sequence(void)
 		uint64_t start;
 
 		series_pause();
+		if (prepare)
+			(void)prepare();
 		memory = memory_map(SEQUENCE_PAGES);
 		series_resume();
 		start = ticks_now();
@@ -66,7 +71,7 @@ static void fault_sequence(void)
 		memory_unmap(memory, (size_t)SEQUENCE_PAGES * PAGE);
 		series_resume();
 	}
-	series_end("T4", SEQUENCE_PAGES);
+	series_end(name, SEQUENCE_PAGES);
 }
 
 static void fault_trap(void)
@@ -149,8 +154,20 @@ void bench_faults(void)
 {
 	fault_single("T2", false);
 	fault_single("T3", true);
-	fault_sequence();
+	fault_sequence("T4", NULL);
 	fault_trap();
 	fault_file();
 	fault_large();
+}
+
+/* Apart from bench_faults(), and last of all: what follows would find memory cleared, too. */
+void bench_idle(void)
+{
+	if (!system_clear_ahead()) {
+		series_skip("T3.blank", "nothing is cleared in idle time");
+		series_skip("T4.blank", "nothing is cleared in idle time");
+		return;
+	}
+	fault_single("T3.blank", true);
+	fault_sequence("T4.blank", system_clear_ahead);
 }

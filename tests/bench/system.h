@@ -30,6 +30,10 @@ void counts_read(struct counts *counts);
 /* Does the work that the system has put off, and returns the ticks it took. */
 uint64_t system_settle_ticks(void);
 
+/* Leaves the machine idle until it has cleared as much memory ahead of use as it will.  False: it never
+   does. */
+bool system_clear_ahead(void);
+
 /* Frames that nobody uses; 0 where a system does not tell. */
 uint64_t system_free_frames(void);
 

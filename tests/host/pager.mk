@@ -10,6 +10,9 @@ pager_SOURCES := tests/host/pager_test.c $(PAGER_MACHINE)
 HOST_TESTS += pager_window
 pager_window_SOURCES := tests/host/pager_window_test.c $(PAGER_MACHINE)
 
+HOST_TESTS += pager_stock
+pager_stock_SOURCES := tests/host/pager_stock_test.c $(PAGER_MACHINE)
+
 HOST_TESTS += pager_failure
 pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)
 

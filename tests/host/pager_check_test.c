@@ -177,6 +177,16 @@ static void test_a_free_frame_is_in_the_queue_and_unused(void)
 	BROKEN(sim_frame_table[first].holds, 1, CHECK_FREE_USED);
 }
 
+static void test_a_frame_of_the_stock_is_blank(void)
+{
+	pfn_t first;
+
+	CHECK_EQUAL(machine_system(PAGER_FILL_STOCK, 0, 0, 0, 0, 0, 0)->status, ST_OK);
+	first = frame_pool.blanks.first;
+	BROKEN(sim_frame_table[first].flags, 0, CHECK_FREE_USED);
+	BROKEN(frame_pool.blanks.kept, frame_pool.blanks.kept + 1, CHECK_FREE_QUEUE);
+}
+
 static void test_counts_by_kind_are_right(void)
 {
 	BROKEN(frame_pool.total, frame_pool.total + 1, CHECK_KINDS);
@@ -425,6 +435,7 @@ static void test_kernel_objects_belong_to_spaces(void)
 
 static const struct check_test tests[] = {
 	CHECK_TEST(a_free_frame_is_in_the_queue_and_unused),
+	CHECK_TEST(a_frame_of_the_stock_is_blank),
 	CHECK_TEST(counts_by_kind_are_right),
 	CHECK_TEST(a_used_slot_is_recorded),
 	CHECK_TEST(an_entry_above_names_a_table_of_its_level),

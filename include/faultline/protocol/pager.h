@@ -80,7 +80,8 @@ enum {
 	PAGER_SETTLE,       /* answers when no job is left */
 	PAGER_CHECK,        /* pager_ok() and kernel_ok(); out w0 rule violated, w1 where */
 	PAGER_VICTIM,       /* out w0 badge of the next space killed for lack of memory, or NOT_FOUND; the pager notifies the exception port with PAGER_NOTIFY_VICTIM */
-	PAGER_TRAP_TEST     /* w0 hook, w1 value: failure injection for tests (docs/pager.md) */
+	PAGER_TRAP_TEST,    /* w0 hook, w1 value: failure injection for tests (docs/pager.md) */
+	PAGER_FILL_STOCK    /* clears some frames ahead of use; answers when that is done, or, if there are enough, as soon as there are not.  LIMIT: somebody waits already */
 };
 
 #define PAGER_NOTIFY_VICTIM (1ull << 0)
@@ -140,6 +141,7 @@ struct pager_stat {
 	uint64_t faults, faults_zero_read, faults_zero, faults_copy, faults_reuse, faults_file, faults_refused, faults_message_page;
 	uint64_t forks, tables_shared, tables_split, frames_copied, frames_zeroed;
 	uint64_t committed, commit_limit, victims;
+	uint64_t frames_blank; /* of the free ones: known to be zeros */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/faultline.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define LABEL_NONE 0xffffu /* no request of the pager: it answers BAD_CALL at once */
 
@@ -61,13 +62,32 @@ uint64_t system_settle_ticks(void)
 	return ticks_now() - start;
 }
 
-uint64_t system_free_frames(void)
+static struct pager_stat pager_stat_now(void)
 {
 	struct pager_stat stat;
 
 	if (system_pager_stat(&stat) != 0)
 		die("pager's counters");
-	return stat.frames_free;
+	return stat;
+}
+
+uint64_t system_free_frames(void)
+{
+	return pager_stat_now().frames_free;
+}
+
+/* Blank frames grow in number while nobody runs, and then stay as many. */
+bool system_clear_ahead(void)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	uint64_t before, now = pager_stat_now().frames_blank;
+
+	do {
+		before = now;
+		nanosleep(&moment, NULL);
+		now = pager_stat_now().frames_blank;
+	} while (now != before);
+	return now != 0;
 }
 
 /* RAM as the firmware tells it: what the kernel takes for itself is not free. */

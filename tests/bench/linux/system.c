@@ -77,6 +77,11 @@ uint64_t system_settle_ticks(void)
 	return 0;
 }
 
+bool system_clear_ahead(void)
+{
+	return false;
+}
+
 uint64_t system_free_frames(void)
 {
 	return 0;

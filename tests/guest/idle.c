@@ -1,0 +1,83 @@
+/*
+ * Idle time: memory is cleared ahead of use while nobody else runs, and then the machine rests.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "harness.h"
+#include <sys/mman.h>
+#include <time.h>
+
+#define MOMENT_NS 1000000
+#define LONG_NS	  300000000
+
+static struct pager_stat stat_now(void)
+{
+	struct pager_stat stat;
+
+	CHECK_EQUAL(system_pager_stat(&stat), 0);
+	return stat;
+}
+
+static void rest(long nanoseconds)
+{
+	const struct timespec time = { .tv_nsec = nanoseconds };
+
+	CHECK_EQUAL(nanosleep(&time, NULL), 0);
+}
+
+/* Until nothing more is cleared; how many frames are. */
+static uint64_t rest_until_cleared(void)
+{
+	uint64_t before, now = stat_now().frames_blank;
+
+	do {
+		before = now;
+		rest(MOMENT_NS);
+		now = stat_now().frames_blank;
+	} while (now != before);
+	return now;
+}
+
+static void idle_time_clears_a_share_of_free_memory(void)
+{
+	uint64_t cleared = rest_until_cleared();
+
+	CHECK(cleared >= stat_now().frames_free / 10);
+	CHECK(cleared <= stat_now().frames_free / 3);
+}
+
+static void an_idle_machine_comes_to_rest(void)
+{
+	struct pager_stat before;
+
+	(void)rest_until_cleared();
+	before = stat_now();
+	rest(LONG_NS);
+	CHECK_EQUAL(stat_now().requests, before.requests + 1); /* this one */
+}
+
+static void cleared_memory_is_used_and_made_up_for(void)
+{
+	uint64_t blank = rest_until_cleared(), now;
+	uint32_t pages = (uint32_t)(blank / 3), used = 0;
+	volatile uint8_t *memory = private_pages(blank);
+
+	memory[0] = 1;
+	blank = stat_now().frames_blank;
+	for (uint32_t page = 2; page < pages; page += 2, used++) {
+		memory[PAGES(page)] = 1;
+		CHECK(all_bytes_are(memory + PAGES(page) + 1, PAGE_SIZE - 1, 0));
+	}
+	now = stat_now().frames_blank;
+	CHECK(blank - now >= used && blank - now <= used + pages / 512 + 2);
+	while (stat_now().frames_blank * 5 > blank * 2)
+		memory[PAGES(pages++)] = 1;
+	CHECK(rest_until_cleared() > blank / 2);
+}
+
+const struct test tests_idle[] = {
+	TEST(idle_time_clears_a_share_of_free_memory),
+	TEST(an_idle_machine_comes_to_rest),
+	TEST(cleared_memory_is_used_and_made_up_for),
+	{0},
+};
