@@ -11,8 +11,8 @@ function row(name, text) {
 	rows[name] = text
 }
 
-# From the smallest size to the largest one.
-function grow(id,    size, least, most, parts) {
+# From the smallest size to the largest one; what becomes less has the slope 0.
+function grow(id,    size, least, most, low, high, slope) {
 	for (name in rows) {
 		if (name !~ "^" id "\\.[0-9]+MiB$")
 			continue
@@ -28,7 +28,8 @@ function grow(id,    size, least, most, parts) {
 		return
 	split(rows[id], high, "\t")
 	split(rows[id "." least "MiB"], low, "\t")
-	row(id ".slope", sprintf("%.2f\t-\t-\t-\t-\t-\t-\t-", (high[1] - low[1]) / (most - least)))
+	slope = (high[1] - low[1]) / (most - least)
+	row(id ".slope", sprintf("%.2f\t-\t-\t-\t-\t-\t-\t-", slope > 0 ? slope : 0))
 }
 
 FILENAME ~ /bochs\.log$/ {
