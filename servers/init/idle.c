@@ -10,6 +10,7 @@
 
 #include "frames.h"
 #include "operations.h"
+#include "slots.h"
 #include <call.h>
 #include <faultline/slots.h>
 #include <server/request.h>
@@ -18,6 +19,8 @@
 
 static _Alignas(16) uint8_t stack[STACK_BYTES];
 
+/* As long as the pager keeps a stock.  One that does not (another pager, one that has died) is no
+   reason to do anything but rest. */
 static _Noreturn void fill_stock(void)
 {
 	struct message message;
@@ -25,15 +28,17 @@ static _Noreturn void fill_stock(void)
 	do {
 		message = (struct message){ .tag = tag_make(PAGER_FILL_STOCK, 0) };
 	} while (request_call(SLOT_PAGER, &message) == ST_OK);
-	__builtin_trap(); /* a pager that refuses this is broken */
+	for (;;)
+		(void)ipc_reply_receive(INIT_SLOT_IDLE | RR_RECEIVE, &message);
 }
 
 /* See the header. */
 void idle_start(void)
 {
 	struct name_words name = name_words("idle");
-	pfn_t thread;
+	pfn_t thread, port;
 
+	init_must(init_create_port(INIT_SLOT_IDLE, &port), "idle port");
 	init_must(frames_make(init_boot->root_pool, FRAME_FREE, &thread), "idle thread");
 	init_must(operation_run(operation(
 			  OP_THREAD_CREATE, thread, 0, init_boot->root_space, PRIORITY_IDLE)),

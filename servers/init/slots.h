@@ -16,6 +16,7 @@ enum {
 	INIT_SLOT_PORT =
 		SLOT_INIT, /* faults, exceptions, notifications: the supervisor receives here */
 	INIT_SLOT_WORKER = SLOT_FREE, /* wakes the worker */
+	INIT_SLOT_IDLE,		      /* a port to which nobody sends */
 	INIT_SLOT_PAGER,	      /* the pager's port */
 	INIT_SLOT_TEMPLATE,	      /* a handle on its way to the pager; empty between two */
 	INIT_SLOT_SERVERS,	      /* the port of script entry i: INIT_SLOT_SERVERS + i */
