@@ -32,6 +32,7 @@ extern fast_counters
 extern flush_epoch
 extern frame_count
 extern frame_refs_limit
+extern ipc_fast_change
 extern ipc_fast_window
 extern ipc_needs
 extern pcid_generation
@@ -525,10 +526,11 @@ fast_reply_receive:
 	jne .generic
 	cmp byte [r14 + THREAD_WAIT], WAIT_CALL
 	jne .fault
+	RIP_IS_PLAIN
 	mov rax, rsi
 	shr rax, TAG_BYTES_SHIFT
-	jnz .generic
-	RIP_IS_PLAIN
+	jnz .change
+.answer:
 	WAKE_AND_WAIT
 .leave:
 	RETURN_TO_CALL
@@ -538,6 +540,34 @@ fast_reply_receive:
 	mov r14, [r14 + REGISTERS_R14]
 	swapgs
 	o64 sysret
+.change: ; a reply to a call that is one operation, and brings no words: in C
+	cmp rax, 1 << (TAG_OPS_SHIFT - TAG_BYTES_SHIFT)
+	jne .generic
+	mov [rbp + REGISTERS_RDX], rdx
+	mov [rbp + REGISTERS_R10], r10
+	mov [rbp + REGISTERS_R8], r8
+	push rsi
+	push r9
+	mov rax, [rbp + THREAD_SPACE]
+	movzx edi, word [rax + SPACE_POOL]
+	lea rsi, [rbp + REGISTERS_RDX]
+	mov rdx, r15
+	call ipc_fast_change
+	pop r9
+	pop rsi
+	mov rdx, [rbp + REGISTERS_RDX]
+	mov r10, [rbp + REGISTERS_R10]
+	mov r8, [rbp + REGISTERS_R8]
+	test al, al
+	jz .generic
+	mov esi, esi ; the label
+	xor edx, edx
+	xor r10d, r10d
+	xor r8d, r8d
+	xor r9d, r9d
+	xor r12d, r12d
+	xor r13d, r13d
+	jmp .answer
 .fault:
 	cmp byte [r14 + THREAD_WAIT], WAIT_FAULT
 	jne .generic

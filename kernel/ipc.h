@@ -29,6 +29,10 @@ struct thread *ipc_fast_reply_receive(struct thread *server);
    False: it is not; what it has filled by then the operation itself leaves alone. */
 bool ipc_fast_window(uint16_t pool, const struct op *op);
 
+/* The one operation of a reply to a call from this space: OP_PROTECT.  False: it is not, or it has to be done
+   again because the space cannot be loaded as it is. */
+bool ipc_fast_change(uint16_t pool, const struct op *op, struct space *scope);
+
 /* See ipc_fast.c; fast.asm uses it, too. */
 struct need {
 	uint64_t needed, telling;

@@ -3,7 +3,8 @@
  *
  *   CALL             words only, to a receiver that waits            -> the receiver runs
  *   page fault       its pager waits, only the leaf refuses          -> the pager runs
- *   REPLY_RECEIVE    words only, or the usual cure of a fault; nothing else is there to receive
+ *   REPLY_RECEIVE    words only, or the usual cure of a fault, or other rights of pages; nothing else is
+ *                    there to receive
  *                                                                    -> who was answered runs
  *
  * Everything is asked first; whenever an answer is not the usual one nothing has changed and the
@@ -242,6 +243,21 @@ static inline bool cure(const struct thread *server)
 	return true;
 }
 
+/* A reply to a call that is one operation, and so brings no words. */
+static inline bool change(const struct thread *server, struct thread *target)
+{
+	static const struct registers no_words;
+	uint64_t tag = server->registers.rsi;
+
+	if (tag >> TAG_BYTES_SHIFT != 1ull << (TAG_OPS_SHIFT - TAG_BYTES_SHIFT) ||
+		!ipc_fast_change(server->space->pool, operations_of(server), target->space))
+		return false;
+	ipc_copy_words(&target->registers, &no_words);
+	target->registers.rsi = TAG_LABEL(tag);
+	target->registers.rax = ST_OK;
+	return true;
+}
+
 /* What the reply brings.  False: the generic path must see to it. */
 static inline bool answer(struct thread *server, struct thread *target)
 {
@@ -251,8 +267,10 @@ static inline bool answer(struct thread *server, struct thread *target)
 		return false;
 	if (target->wait == WAIT_FAULT)
 		return cure(server);
-	if (unlikely(target->wait != WAIT_CALL || !ONLY_LABEL(from->rsi)))
+	if (unlikely(target->wait != WAIT_CALL))
 		return false;
+	if (unlikely(!ONLY_LABEL(from->rsi)))
+		return change(server, target);
 	ipc_copy_words(&target->registers, from);
 	target->registers.rsi = from->rsi;
 	target->registers.rax = ST_OK;

@@ -1,17 +1,21 @@
 /*
- * Messages: the short path of a cure that is one operation for several pages.
+ * Messages: the short path of a reply that is one operation for several pages.
  *
  *   OP_FILL with FILL_CLEAR, of a run of frames   the window of memory that is written in order
  *   OP_COPY of leaf entries                       the window of a file
+ *   OP_PROTECT, perhaps with FLUSH_SPACE          other rights that a program asked for
  *
  * A part of ipc_fast.c, under its rule.  It stands apart because fast.asm calls it as well, and other registers
  * must outlive it than those of ipc_fast.c.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "flush.h"
 #include "ipc.h"
+#include "object.h"
 #include "percpu.h"
 #include "plain.h"
+#include "switch.h"
 #include "table.h"
 
 /* As many pages as one cure brings, at most: the work of a call. */
@@ -122,6 +126,21 @@ static bool plain_share(uint16_t pool, const struct op *op)
 		     table_counts_may_refuse(&frame_table[pfn])))
 		return false;
 	return table_op_copy(&batch, op) == ST_OK;
+}
+
+/* See ipc.h.  What is done twice is the same as what is done once. */
+bool ipc_fast_change(uint16_t pool, const struct op *op, struct space *scope)
+{
+	struct batch batch = { .pool = pool, .work_left = OP_WORK_MAX };
+	uint32_t hint = OP_FLAGS(op->head) & ~OP_PROTECT_SOLE;
+
+	if (unlikely(pool == 0 || OP_CODE(op->head) != OP_PROTECT || hint > FLUSH_SPACE ||
+		     op->head & OP_HEAD_RESERVED || table_op_protect(&batch, op) != ST_OK))
+		return false;
+	if (hint == FLUSH_SPACE)
+		flush_space(scope);
+	counters.operations++;
+	return scope->cr3_generation == pcid_generation; /* may be loaded as it is */
 }
 
 /* See ipc.h. */

@@ -96,6 +96,8 @@ void flush_space(struct space *space)
 	if (debug_hook_no_flush)
 		return;
 	counters.hinted_flushes++;
+	if (!cpu_has(FEATURE_PCID) && this_cpu()->space != space)
+		return; /* loading it flushes everything */
 	space->flush_pending = true;
 	space->cr3_generation = 0;
 	if (this_cpu()->space == space)

@@ -162,40 +162,65 @@ static bool rights_only_shrink(const struct rights *rights, bool leaf)
 		    : rights->remove == PTE_W && rights->add == 0;
 }
 
-/* Rights that only shrink: two steps, each of which takes some. */
+/* Of present entries only these bits stay; or these are added. */
+static inline void entry_keep(uint64_t *entry, uint64_t bits)
+{
+	if (likely(*entry & PTE_P))
+		__atomic_fetch_and(entry, bits, __ATOMIC_RELAXED);
+}
+
+static inline void entry_add(uint64_t *entry, uint64_t bits)
+{
+	if (likely(*entry & PTE_P))
+		__atomic_fetch_or(entry, bits, __ATOMIC_RELAXED);
+}
+
+/* Rights that only shrink: two steps, each of which takes some.  Eight entries to a turn. */
 static uint32_t protect_shrink(
 	uint64_t *entries, uint32_t first, uint32_t end, const struct rights *rights)
 {
-	uint64_t remove = rights->remove & ~rights->add, add = rights->add;
+	uint64_t keep = ~(rights->remove & ~rights->add), add = rights->add;
+	uint64_t *entry = &entries[first], *const behind = &entries[end];
 
+	for (; behind - entry >= 8; entry += 8) {
 #pragma GCC unroll 8
-	for (uint32_t i = first; i < end; i++) {
-		if (entries[i] & PTE_P)
-			__atomic_fetch_and(&entries[i], ~remove, __ATOMIC_RELAXED);
+		for (uint32_t i = 0; i < 8; i++)
+			entry_keep(&entry[i], keep);
 	}
-	for (uint32_t i = first; add != 0 && i < end; i++) {
-		if (entries[i] & PTE_P)
-			__atomic_fetch_or(&entries[i], add, __ATOMIC_RELAXED);
-	}
+	for (; entry < behind; entry++)
+		entry_keep(entry, keep);
+	for (entry = &entries[first]; add != 0 && entry < behind; entry++)
+		entry_add(entry, add);
 	return end;
+}
+
+/* Owner and holds of a frame, in one word. */
+static inline uint32_t frame_owner_word(const struct frame *frame)
+{
+	uint32_t word;
+
+	_Static_assert(offsetof(struct frame, pool) == offsetof(struct frame, holds) + 2, "one word");
+	__builtin_memcpy(&word, &frame->holds, sizeof(word));
+	return word;
 }
 
 /* W for pages that have no other use: all that entry_check() asks of a page of DATA holds. */
 static __attribute__((noinline)) void protect_sole(
 	const struct batch *batch, uint64_t *entries, uint32_t first, uint32_t end)
 {
-	uint16_t pool = batch->pool;
+	const struct frame wanted = { .pool = batch->pool };
+	const uint32_t owner = frame_owner_word(&wanted);
+	uint64_t *const behind = &entries[end];
 
-	for (uint32_t i = first; i < end; i++) {
-		uint64_t entry = entries[i];
-		const struct frame *page;
+#pragma GCC unroll 8
+	for (uint64_t *entry = &entries[first]; entry < behind; entry++) {
+		uint64_t old = *entry;
+		const struct frame *page = leaf_target(old);
 
-		if ((entry & (PTE_P | PTE_W | PTE_U)) != (PTE_P | PTE_U))
-			continue;
-		page = entry_target(entry);
-		if (frame_word_is_sole_page(frame_word(page)) && page->holds == 0 &&
-			page->pool == pool)
-			__atomic_fetch_or(&entries[i], PTE_W, __ATOMIC_RELAXED);
+		if (likely((old & (PTE_P | PTE_W | PTE_U)) == (PTE_P | PTE_U)) &&
+			likely(frame_word_is_sole_page(frame_word(page)) &&
+				frame_owner_word(page) == owner))
+			__atomic_fetch_or(entry, PTE_W, __ATOMIC_RELAXED);
 	}
 }
 

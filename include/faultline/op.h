@@ -136,7 +136,7 @@ enum {
 
 /*
  * Flush hints of operations that take rights away (bits 8..9 of the head).  FLUSH_SPACE means the
- * space of the thread that is answered (so only in a reply to a fault); for any other space put
+ * space of the thread that is answered (so only in a reply); for any other space put
  * an OP_FLUSH behind.  A wrong hint hurts only clients of this pool: reuse of a frame is guarded
  * by its flush epoch.
  */

@@ -115,7 +115,7 @@ static status_t step_protect(struct space *space, bool *done)
 	if (status == ST_OK)
 		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
 			REGIONS_PER_SLICE, &job->cursor);
-	space_regions_changed(space);
+	space_rights_changed(space);
 	*done = status == ST_OK && job->cursor >= job->end;
 	return status;
 }

@@ -6,7 +6,7 @@
 #include "latest.h"
 
 #include "account.h"
-#include "stat.h"
+#include "request.h"
 
 #define QUICK_FLAGS (REGION_RIGHTS | (uint32_t)MAP_NO_RESERVE)
 
@@ -34,14 +34,6 @@ void latest_put(void)
 	space->untouched = (struct untouched){ latest.region.start, latest.region.end };
 }
 
-/* The program that asks for something quick, or NULL. */
-static inline struct space *quick_space(uint64_t badge)
-{
-	struct space *space = space_find(badge);
-
-	return space && space->job.kind == JOB_NONE && space->state == SPACE_LIVE ? space : 0;
-}
-
 /* Is there room of this size in the gap found last?  No higher one has it. */
 static inline bool room_fits(const struct room *room, uint64_t bytes)
 {
@@ -60,21 +52,15 @@ static bool find_room(struct space *space, uint64_t bytes)
 	return true;
 }
 
-static void counted(void)
-{
-	pager_counters.messages++;
-	pager_counters.requests++;
-}
-
 /* See the header. */
 uint64_t latest_map(uint64_t badge, uint64_t bytes, uint64_t flags)
 {
-	struct space *space = quick_space(badge);
+	struct space *space = latest_asker(badge);
 	uint64_t pages;
 
-	bytes = (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	bytes = request_page_up(bytes);
 	if (!space || flags & ~(uint64_t)QUICK_FLAGS || bytes - 1 >= LAYOUT_USER_END ||
-		(flags & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC))
+		request_rights_are_mixed(flags))
 		return 0;
 	latest_settle();
 	pages = (flags & (MAP_WRITE | MAP_NO_RESERVE)) == MAP_WRITE ? bytes / PAGE_SIZE : 0;
@@ -90,7 +76,7 @@ uint64_t latest_map(uint64_t badge, uint64_t bytes, uint64_t flags)
 	latest.promise = pages;
 	latest.space = space;
 	account_promise(space, pages);
-	counted();
+	request_count();
 	return latest.region.start;
 }
 
@@ -99,13 +85,13 @@ uint64_t latest_unmap(uint64_t badge, uint64_t address, uint64_t bytes)
 {
 	struct space *space = latest.space;
 
-	bytes = (bytes + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	bytes = request_page_up(bytes);
 	if (!space || space->id != badge || address != latest.region.start ||
 		address + bytes != latest.region.end)
 		return 0;
 	latest.space = 0;
 	account_promise(space, 0 - latest.promise);
-	counted();
+	request_count();
 	return address;
 }
 

@@ -9,10 +9,8 @@
  * the map before anything is done that could look there, or take nodes: that is everything but quick
  * faults, windows and the quick requests below.
  *
- * These are quick, for programs: PAGER_MMAP of private anonymous memory at an address that the pager
- * chooses, and PAGER_MUNMAP of the latest mapping.  As with quick faults everything is asked first;
- * if an answer is not the usual one nothing has changed (but that the mapping before may have been settled), and
- * request_memory.c decides.
+ * These are quick requests (request_quick.h): PAGER_MMAP of private anonymous memory at an address that the pager
+ * chooses, and PAGER_MUNMAP of the latest mapping.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -40,6 +38,14 @@ static inline void latest_settle(void)
 {
 	if (__builtin_expect(latest.space != 0, 0))
 		latest_put();
+}
+
+/* The program that asks for something quick, or NULL. */
+static inline struct space *latest_asker(uint64_t badge)
+{
+	struct space *space = space_find(badge);
+
+	return space && space->job.kind == JOB_NONE && space->state == SPACE_LIVE ? space : 0;
 }
 
 /* Of the requests below: the first word of the answer, or 0: not quick. */

@@ -3,7 +3,7 @@
  *
  *   receive -> fault:    find the cure; the reply carries it, resumes the thread, receives the next.
  *                        Those of fault_quick.h never leave serve_quickly()
- *           -> request:  request.c; the reply carries the answer.  Those of latest.h never leave it, either
+ *           -> request:  request.c; the reply carries the answer.  Those of request_quick.h never leave it, either
  *           -> nothing:  a slice of a job, then look again
  *
  * While there is work left (jobs, the reaper) receiving does not wait, and every so many messages a
@@ -14,8 +14,8 @@
 #include "fault_quick.h"
 #include "heap_kernel.h"
 #include "job.h"
-#include "latest.h"
 #include "request.h"
+#include "request_quick.h"
 #include "serve.h"
 #include "start.h"
 
@@ -61,20 +61,22 @@ static status_t serve_quickly(struct message *message, enum reply_kind *kind)
 {
 	struct message quick = *message; /* its words stay in registers */
 	uint64_t request = HERE | RR_RECEIVE | (*kind != REPLY_NONE ? RR_REPLY : 0);
+	enum reply_kind next;
 	status_t status;
 
 	for (;;) {
 		status = ipc_reply_receive(request, &quick);
 		if (__builtin_expect(status != ST_OK, 0)) {
-			if (TAG_OPS(quick.tag) != 0)
-				*kind = REPLY_CURE; /* that was refused */
+			if (TAG_OPS(quick.tag) != 0) /* that was refused */
+				*kind = quick.token == request_quick_token ? REPLY_CHANGE : REPLY_CURE;
 			break;
 		}
 		if (__builtin_expect(!fault_quick(&quick), 0)) {
+			next = request_quick(&quick);
 			status = ST_OK; /* is known, so it need not be kept */
-			if (!latest_request(&quick))
+			if (next == REPLY_NONE)
 				break;
-			*kind = REPLY_PLAIN;
+			*kind = next;
 		}
 		request = HERE | RR_RECEIVE | RR_REPLY;
 	}

@@ -193,7 +193,10 @@ static struct region_node *node_create(const struct region *region)
 {
 	struct region_node *node = slab_take(slab);
 
-	*node = (struct region_node){.region = *region, .references = 1};
+	node->region = *region;
+	node->left = node->right = 0;
+	node->references = 1;
+	node->seen = 0;
 	object_changed(region, 1);
 	node_sum_up(node);
 	return node;
@@ -441,10 +444,67 @@ static void steps_sum_up(const struct steps *steps)
 		node_sum_up(*steps->link[i]);
 }
 
+/* Below the first `count` links nothing has changed but the number of regions and what is committed. */
+static void steps_add(const struct steps *steps, uint32_t count, uint64_t regions, uint64_t committed)
+{
+	while (count-- > 0) {
+		struct region_totals *totals = &(*steps->link[count])->totals;
+
+		totals->count += regions;
+		totals->committed_bytes += committed;
+	}
+}
+
+/* Borders have moved below the link `top`, or the region there got another right: no further up. */
+static void steps_sum_up_to(const struct steps *steps, uint32_t top)
+{
+	const struct region_totals *totals = &(*steps->link[top])->totals;
+	uint64_t committed = totals->committed_bytes;
+
+	for (uint32_t i = steps->count; i-- > top;)
+		node_sum_up(*steps->link[i]);
+	steps_add(steps, top, 0, totals->committed_bytes - committed);
+}
+
+/* Somewhere below this link one region was divided, and a child may have grown.  Has this node? */
+static bool link_grow(struct region_node **link, uint64_t committed)
+{
+	struct region_node *node = *link;
+	uint64_t left = height_of(node->left), right = height_of(node->right), before = node->height;
+
+	if (left > right + 1 || right > left + 1) {
+		*link = tree_balance(node);
+		return (*link)->height != before;
+	}
+	node->totals.count++;
+	node->totals.committed_bytes += committed;
+	node->height = larger(left, right) + 1;
+	return node->height != before;
+}
+
+/* A child of the last node came, with a part of what the region at the link `top` was. */
+static void steps_grow(const struct steps *steps, uint32_t top, uint64_t committed)
+{
+	bool has_grown = false;
+	uint32_t i = steps->count;
+
+	while (i > top) {
+		struct region_node **link = steps->link[--i];
+		uint64_t height = (*link)->height;
+
+		*link = tree_balance(*link);
+		has_grown = (*link)->height != height;
+	}
+	while (has_grown && i > 0)
+		has_grown = link_grow(steps->link[--i], committed);
+	steps_add(steps, i, 1, committed);
+}
+
 /* The node that holds the whole range becomes the last of the steps. */
 static struct region_node *steps_to(
 	struct steps *steps, struct region_node **link, uint64_t start, uint64_t end)
 {
+	steps->count = 0; /* no initializer: it would set all the links */
 	while (*link) {
 		struct region_node *node = *link;
 
@@ -502,7 +562,7 @@ static bool cut_inner(struct steps *steps, struct region_node *node, uint64_t st
 static bool cut_in_place(struct region_node **root, uint64_t start, uint64_t end,
 			 struct region_node **removed)
 {
-	struct steps steps = {.count = 0};
+	struct steps steps;
 	struct region_node *node = steps_to(&steps, root, start, end);
 	struct region part;
 
@@ -546,11 +606,12 @@ static void extend(struct steps *steps, uint32_t index, const struct region *reg
 /* Insert a region, merged with one neighbour or with none. */
 static bool insert_in_place(struct region_node **root, const struct region *region)
 {
-	struct steps steps = {.count = 0};
+	struct steps steps;
 	struct region_node **link = root;
 	uint32_t below = STEPS_MAX, above = STEPS_MAX; /* the neighbours: they are on the path */
 	bool merges_below, merges_above;
 
+	steps.count = 0;
 	while (*link) {
 		const struct region *there = &(*link)->region;
 
@@ -864,77 +925,152 @@ static uint64_t reach_of(const struct region_node *root, uint64_t start, uint64_
 	return end;
 }
 
-/* Go on to the neighbour below the last node, or above it: it may be on the way already. */
-static struct region_node *steps_to_neighbour(struct steps *steps, bool is_above)
+/* Go on to the neighbour below the last node, or above it, NULL if there is none: it may be on the way already.
+   False: other maps share it. */
+static bool steps_to_neighbour(struct steps *steps, bool is_above, struct region_node **neighbour)
 {
 	struct region_node *node = *steps->link[steps->count - 1], *from = node;
 	struct region_node **link = is_above ? &node->right : &node->left;
 	uint32_t i = steps->count - 1;
 
+	*neighbour = 0;
 	if (*link) {
 		for (; *link; link = is_above ? &(*link)->left : &(*link)->right)
 			if (!steps_take(steps, link))
-				return 0;
-		return *steps->link[steps->count - 1];
+				return false;
+		*neighbour = *steps->link[steps->count - 1];
+		return true;
 	}
 	for (; i > 0; from = node) {
 		node = *steps->link[--i];
-		if ((is_above ? node->left : node->right) == from)
-			return node;
+		if ((is_above ? node->left : node->right) == from) {
+			*neighbour = node;
+			break;
+		}
 	}
-	return 0;
+	return true;
 }
 
-/* A range at one end of its region gets the bits of the neighbour there, and becomes a part of it:
-   only the border moves. */
-static bool shift_border(struct region_node **root, uint64_t start, uint64_t end, uint32_t mask, uint32_t bits)
+/* Of a region a part at one end gets other bits, and with them becomes a part of the neighbour there: only the
+   border moves.  The steps lead to the region at the link `top`, and on to the neighbour if that is below. */
+static void shift_border(const struct steps *steps, uint32_t top, const struct region *part,
+			 struct region_node *neighbour)
 {
-	struct steps steps = {.count = 0};
-	struct region_node *node = steps_to(&steps, root, start, end), *neighbour;
-	struct region part;
-	bool is_above;
+	struct region *region = &(*steps->link[top])->region;
 
-	if (!node || (node->region.start == start) == (node->region.end == end))
-		return false;
-	is_above = node->region.end == end;
-	neighbour = steps_to_neighbour(&steps, is_above);
-	if (!neighbour)
-		return false;
-	part = node->region;
-	part.start = start;
-	part.end = end;
-	part.offset += part.object ? start - node->region.start : 0;
-	part.protection = (part.protection & ~mask) | bits;
-	if (is_above ? !region_can_merge(&part, &neighbour->region)
-		     : !region_can_merge(&neighbour->region, &part))
-		return false;
-	if (is_above) {
-		node->region.end = neighbour->region.start = start;
-		neighbour->region.offset = part.offset;
+	if (part->end == region->end) {
+		region->end = neighbour->region.start = part->start;
+		neighbour->region.offset = part->offset;
 	} else {
-		region_divide(&node->region, end, &part);
-		node->region = part;
-		neighbour->region.end = end;
+		region->offset += region->object ? part->end - region->start : 0;
+		region->start = neighbour->region.end = part->end;
 	}
-	steps_sum_up(&steps);
+	if (steps->count == top + 1) /* the neighbour is not below, but on the way */
+		while (*steps->link[top] != neighbour)
+			top--;
+	steps_sum_up_to(steps, top);
+}
+
+/* Divide the region of the last node; its parts get these bits. */
+static bool divide(struct steps *steps, uint64_t address, uint32_t lower, uint32_t upper)
+{
+	uint32_t top = steps->count - 1;
+	struct region *region = &(*steps->link[top])->region, above;
+	struct region_node **behind = steps_behind(steps);
+	uint64_t committed = committed_bytes(region);
+
+	if (!behind)
+		return false;
+	region_divide(region, address, &above);
+	region->protection = lower;
+	above.protection = upper;
+	*behind = node_create(&above);
+	steps_grow(steps, top, committed_bytes(region) + committed_bytes(&above) - committed);
+	return true;
+}
+
+/* A part of the region of the last node gets other bits and merges with nothing. */
+static bool change_alone(struct region_node **root, struct steps *steps, const struct region *part)
+{
+	struct region *region = &(*steps->link[steps->count - 1])->region;
+	uint32_t before = region->protection;
+
+	if (region->start == part->start && region->end == part->end) {
+		region->protection = part->protection;
+		steps_sum_up_to(steps, steps->count - 1);
+		return true;
+	}
+	if (region->start == part->start)
+		return divide(steps, part->end, part->protection, before);
+	if (region->end != part->end) {
+		if (!divide(steps, part->end, before, before))
+			return false;
+		(void)steps_to(steps, root, part->start, part->end); /* the tree may have been balanced */
+	}
+	return divide(steps, part->start, before, part->protection);
+}
+
+/* A part of a region gets other bits by being taken out and put back. */
+static bool change_apart(struct region_node **root, const struct region *part)
+{
+	struct region_node *removed;
+	struct region region = *part;
+
+	if (!cut_in_place(root, part->start, part->end, &removed))
+		return false;
+	if (!absorb_next(root, &region) || !insert_in_place(root, &region))
+		insert_by_split(root, &region);
+	node_discard(removed);
+	return true;
+}
+
+/* The neighbour at one end of the last node's region, if the part there merges with it.  The steps lead to it
+   if they do, and to the node else.  False: other maps share it. */
+static bool find_merging(
+	struct steps *steps, const struct region *part, bool is_above, struct region_node **neighbour)
+{
+	uint32_t count = steps->count;
+
+	if (!steps_to_neighbour(steps, is_above, neighbour))
+		return false;
+	if (*neighbour && (is_above ? region_can_merge(part, &(*neighbour)->region)
+				    : region_can_merge(&(*neighbour)->region, part)))
+		return true;
+	*neighbour = 0;
+	steps->count = count;
 	return true;
 }
 
 /* Bits of a range within one region.  False: nothing has changed. */
 static bool change_in_place(struct region_node **root, uint64_t start, uint64_t end, uint32_t mask, uint32_t bits)
 {
-	struct region_node *removed;
-	struct region region;
+	struct steps steps;
+	struct region_node *node = steps_to(&steps, root, start, end), *below = 0, *above = 0;
+	const uint32_t count = steps.count;
+	bool is_whole;
+	struct region part;
 
-	if (shift_border(root, start, end, mask, bits))
-		return true;
-	if (!cut_in_place(root, start, end, &removed))
+	if (!node)
 		return false;
-	region = removed->region;
-	region.protection = (region.protection & ~mask) | bits;
-	if (!absorb_next(root, &region) || !insert_in_place(root, &region))
-		insert_by_split(root, &region);
-	node_discard(removed);
+	part = node->region;
+	part.start = start;
+	part.end = end;
+	part.offset += part.object ? start - node->region.start : 0;
+	part.protection = (part.protection & ~mask) | bits;
+	if (part.protection == node->region.protection && !(part.protection & MAP_STACK))
+		return true; /* (parts of stacks do not merge again) */
+	is_whole = start == node->region.start && end == node->region.end;
+	if (start == node->region.start && !find_merging(&steps, &part, false, &below))
+		return false;
+	if (is_whole)
+		steps.count = count;
+	if (end == node->region.end && !find_merging(&steps, &part, true, &above))
+		return false;
+	if (is_whole ? below || above : part.protection & MAP_STACK)
+		return change_apart(root, &part);
+	if (!below && !above)
+		return change_alone(root, &steps, &part);
+	shift_border(&steps, count - 1, &part, below ? below : above);
 	return true;
 }
 
@@ -984,6 +1120,12 @@ status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t 
 			    uint64_t budget, uint64_t *reached)
 {
 	return map_change(root, start, end, REGION_RIGHTS, rights, budget, reached);
+}
+
+bool region_map_protect_within(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
+{
+	return is_page_range(start, end) && is_reserved(*root, 1) &&
+	       change_in_place(root, start, end, REGION_RIGHTS, rights);
 }
 
 status_t region_map_advise(struct region_node **root, uint64_t start, uint64_t end, uint32_t large,

@@ -10,6 +10,7 @@
 #ifndef PAGER_REQUEST_H
 #define PAGER_REQUEST_H
 
+#include "stat.h"
 #include "tables.h"
 
 #include <faultline/call.h>
@@ -76,6 +77,12 @@ MUST_CHECK status_t request_unmap(
 static inline bool request_rights_are_mixed(uint64_t rights)
 {
 	return (rights & (MAP_WRITE | MAP_EXEC)) == (MAP_WRITE | MAP_EXEC);
+}
+
+static inline void request_count(void)
+{
+	pager_counters.messages++;
+	pager_counters.requests++;
 }
 
 static inline uint64_t request_page_up(uint64_t bytes)

@@ -4,11 +4,16 @@
  * All checks first; then pages, then regions (job.h), so that the region's rights are a limit for the pages' at
  * each step.  A writable page is never executable: WRITE with EXEC is refused with NO_ACCESS.
  *
+ * Mostly a program asks it for a range within one region and one leaf table, which the pager knows.  That is a
+ * quick request: one operation at most, which the reply carries (request_quick.h).
+ *
  * SPDX-License-Identifier: BSD-2-Clause
  */
 #include "account.h"
 #include "object.h"
 #include "request.h"
+#include "request_quick.h"
+#include "stat.h"
 
 /* Of so many regions what a change promises is summed exactly; of more, no less than it is. */
 #define REGIONS_SUMMED 64u
@@ -76,7 +81,7 @@ static status_t check_write_right(
 
 /* What it means for pages; `one`: the region that all are in, or NULL.  No page has a right that its
    region does not give. */
-static struct rights_change change_of(const struct region *one, uint64_t rights)
+static inline struct rights_change change_of(const struct region *one, uint64_t rights)
 {
 	uint32_t before = one ? one->protection : REGION_RIGHTS;
 	uint64_t taken = before & ~rights & REGION_RIGHTS;
@@ -128,4 +133,71 @@ status_t request_mprotect(struct request *request)
 		.end = start + bytes,
 	};
 	return request_begin_job(request, start);
+}
+
+/* ---- the quick request ---- */
+
+struct op request_quick_op;
+uint64_t request_quick_token;
+
+/* The one operation on `count` pages of a leaf table, from path->address on; head 0: none is needed.
+   *withheld: what the table is before and after.  False: there is more to it. */
+static bool quick_operation(const struct path *path, uint32_t count,
+	const struct rights_change *change, struct op *op, bool *withheld)
+{
+	uint64_t leaf = op_head(OP_PROTECT, 0, path->table[1], level_index(path->address, 1), count);
+	uint64_t link = op_head(OP_PROTECT, 0, path->table[2], level_index(path->address, 2), 1);
+	uint64_t flush = op_head(0, FLUSH_SPACE, 0, 0, 0), sole = op_head(0, OP_PROTECT_SOLE, 0, 0, 0);
+	bool takes = change->remove != 0 || change->add != 0, is_whole = count == TABLE_ENTRIES;
+
+	if (change->opens && (takes || (*withheld && !is_whole)))
+		return false;
+	op->head = 0;
+	if (is_whole && change->remove == PTE_W && change->add == 0) {
+		*op = (struct op){ link | flush, PTE_W, 0 };
+		*withheld = true;
+	} else if (takes) {
+		*op = (struct op){ leaf | flush, change->remove, change->add };
+	} else if (change->opens && *withheld) {
+		*op = (struct op){ link, 0, PTE_W };
+		*withheld = false;
+	} else if (change->grants) {
+		*op = (struct op){ leaf | sole, 0, PTE_W };
+	}
+	return true;
+}
+
+/* See request_quick.h. */
+enum reply_kind request_quick_protect(
+	uint64_t badge, uint64_t start, uint64_t bytes, uint64_t rights)
+{
+	struct space *space = latest_asker(badge);
+	uint64_t end = start + request_page_up(bytes);
+	const struct region *region;
+	struct rights_change change;
+	struct path path;
+	bool withheld;
+
+	if (!space || start % PAGE_SIZE != 0 || end <= start || (start ^ (end - 1)) >= level_span(2) ||
+		rights & ~(uint64_t)REGION_RIGHTS || request_rights_are_mixed(rights))
+		return REPLY_NONE;
+	latest_settle();
+	path.address = start;
+	region = region_map_lookup(space->regions, start); /* not to be remembered: it changes */
+	if (!region || end > region->end || region->protection & MAP_SHARED ||
+		!path_is_known(space, &path))
+		return REPLY_NONE;
+	if (rights & MAP_WRITE && will_promise(region) &&
+		account_check(space, (end - start) / PAGE_SIZE) != ST_OK)
+		return REPLY_NONE;
+	change = change_of(region, rights);
+	withheld = frame_pool.info[path.table[1]].withheld;
+	if (!quick_operation(&path, (uint32_t)((end - start) / PAGE_SIZE), &change, &request_quick_op,
+		    &withheld) ||
+		!region_map_protect_within(&space->regions, start, end, (uint32_t)rights))
+		return REPLY_NONE;
+	frame_pool.info[path.table[1]].withheld = withheld;
+	space_rights_changed(space);
+	request_count();
+	return request_quick_op.head != 0 ? REPLY_CHANGE : REPLY_PLAIN;
 }

@@ -9,8 +9,8 @@
 
 #include "account.h"
 #include "fault_quick.h"
-#include "latest.h"
 #include "request.h"
+#include "request_quick.h"
 #include "stat.h"
 
 /* ---- faults ---- */
@@ -135,12 +135,14 @@ static __attribute__((noinline)) enum reply_kind handle_request(struct message *
 enum reply_kind serve_message(struct message *message)
 {
 	uint64_t kind = message->tag & TAG_KERNEL_BITS;
+	enum reply_kind quick;
 
 	fault_settle();
 	if (message->tag == (LABEL_FAULT | TAG_KERNEL))
 		return handle_fault(message);
-	if (latest_request(message))
-		return REPLY_PLAIN;
+	quick = request_quick(message);
+	if (quick != REPLY_NONE)
+		return quick;
 	latest_settle();
 	pager_counters.messages++; /* faults are counted apart */
 	if (kind == TAG_KERNEL)
@@ -185,6 +187,16 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 	return reply_plain(message, FAULT_REFUSE, REASON_NO_MEMORY, 0);
 }
 
+/* The operation of an answer was refused, or not taken: the regions have changed, so the pages do. */
+static enum reply_kind recover_change(struct message *message, status_t status)
+{
+	status_t now;
+
+	mmu_add(request_quick_op.head, request_quick_op.a, request_quick_op.b);
+	now = tables_run();
+	return status == ST_BAD_TOKEN ? REPLY_NONE : reply_plain(message, (uint32_t)now, 0, 0);
+}
+
 /* See the header. */
 enum reply_kind serve_refused(
 	struct message *message, status_t status, enum reply_kind kind, uint64_t sent)
@@ -197,6 +209,8 @@ enum reply_kind serve_refused(
 		return REPLY_NONE;
 	}
 	message->tag = sent;
+	if (kind == REPLY_CHANGE)
+		return recover_change(message, status);
 	if (kind == REPLY_CURE && status != ST_BAD_TOKEN)
 		return recover_cure(message, status);
 	if (kind == REPLY_CURE)

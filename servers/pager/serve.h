@@ -12,8 +12,9 @@
 
 #include <call.h>
 
-/* What the reply is: none (it comes later, or never), words and payload, or operations. */
-enum reply_kind { REPLY_NONE, REPLY_PLAIN, REPLY_CURE };
+/* What the reply is: none (it comes later, or never), words and payload, the operations that cure a
+   fault, or one that is a part of an answer. */
+enum reply_kind { REPLY_NONE, REPLY_PLAIN, REPLY_CURE, REPLY_CHANGE };
 
 /* Handle a message; it becomes its reply. */
 enum reply_kind serve_message(struct message *message);

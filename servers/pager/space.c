@@ -60,12 +60,18 @@ void space_remember(struct space *space, const struct region *region)
 }
 
 /* See the header. */
-void space_regions_changed(struct space *space)
+void space_rights_changed(struct space *space)
 {
 	space->last.start = space->last.end = space->last_bytes = 0;
 	space->untouched.end = 0;
-	space->room.to = 0;
 	account_update(space);
+}
+
+/* See the header. */
+void space_regions_changed(struct space *space)
+{
+	space->room.to = 0;
+	space_rights_changed(space);
 }
 
 /* See the header. */

@@ -151,6 +151,9 @@ static inline bool space_is_untouched(const struct space *space, uint64_t start,
 	return space->untouched.start <= start && end <= space->untouched.end;
 }
 
+/* After a change of rights alone. */
+void space_rights_changed(struct space *space);
+
 /* After each change of the region map: forget what was found last, keep the account. */
 void space_regions_changed(struct space *space);
 

@@ -341,7 +341,7 @@ static bool exchange(struct message *message, bool lost)
 
 	mmu_count = 0;
 	kind = serve_message(message);
-	while (kind == REPLY_CURE) {
+	while (kind == REPLY_CURE || kind == REPLY_CHANGE) {
 		uint64_t sent = message->tag;
 		status_t status = lost ? ST_BAD_TOKEN : run_reply(message, scope);
 

@@ -17,6 +17,7 @@
 #include "../../servers/pager/fault.h"
 #include "../../servers/pager/latest.h"
 #include "../../servers/pager/request.h"
+#include "../../servers/pager/serve.h"
 #include "../../servers/pager/tables.h"
 
 #define FRAMES 4096
@@ -337,6 +338,78 @@ static void test_zeros_do_not_become_writable(void)
 	CHECK_EQUAL(get(a, BASE), 5);
 }
 
+/* ---- a change that the reply carries ---- */
+
+static struct message protect_message(uint64_t space, uint64_t address, uint64_t bytes, uint64_t rights)
+{
+	return (struct message){
+		.tag = PAGER_MPROTECT, .w = { address, bytes, rights }, .badge = space, .token = 1
+	};
+}
+
+/* Whatever becomes of the reply, regions and pages change together. */
+static void test_a_change_of_rights_is_done_though_nobody_takes_the_reply(void)
+{
+	static const status_t refusals[] = { ST_BAD_TOKEN, ST_MORE, ST_BAD_FRAME };
+	uint64_t a = create(), sent;
+
+	map(a, BASE, 512 * PAGE, RW);
+	for (uint64_t i = 0; i < 8; i++)
+		put(a, BASE + i * PAGE, i);
+	protect(a, BASE + 7 * PAGE, PAGE, MAP_READ); /* now the tables are known */
+	for (uint32_t i = 0; i < 3; i++) {
+		struct message message = protect_message(a, BASE + i * PAGE, PAGE, MAP_READ);
+
+		CHECK_EQUAL(serve_message(&message), REPLY_CHANGE);
+		sent = message.tag;
+		CHECK_EQUAL(sent, 1ull << TAG_OPS_SHIFT);
+		CHECK(is_writable(a, BASE + i * PAGE));
+		CHECK_EQUAL(serve_refused(&message, refusals[i], REPLY_CHANGE, sent),
+			i == 0 ? REPLY_NONE : REPLY_PLAIN);
+		CHECK(i == 0 || message.tag == ST_OK);
+		CHECK(!is_writable(a, BASE + i * PAGE));
+		machine_check();
+	}
+	CHECK_EQUAL(write_reason(a, BASE, 1), REASON_PROTECTION);
+	put(a, BASE + 3 * PAGE, 1);
+}
+
+static void test_what_is_not_plain_is_not_quick(void)
+{
+	const struct {
+		uint64_t address, bytes, rights, status;
+	} cases[] = {
+		{ BASE + 1, PAGE, RW, ST_BAD_ARGUMENT },
+		{ BASE, 0, RW, ST_BAD_ARGUMENT },
+		{ BASE, UINT64_MAX, RW, ST_BAD_ARGUMENT },
+		{ BASE, PAGE, MAP_WRITE | MAP_EXEC, ST_NO_ACCESS },
+		{ BASE, PAGE, 1u << 30, ST_BAD_ARGUMENT },
+		{ BASE + 7 * PAGE, 2 * PAGE, MAP_READ, ST_NOT_FOUND },
+		{ BASE + 7 * PAGE, PAGE, RW, ST_NO_MEMORY },
+	};
+	uint64_t a = create(), b;
+
+	map(a, BASE, 7 * PAGE, RW);
+	map(a, BASE + 7 * PAGE, PAGE, MAP_READ);
+	put(a, BASE, 1);
+	protect(a, BASE, PAGE, RW);
+	CHECK_EQUAL(machine_system(PAGER_SPACE_LIMIT, a, 7, 0, 0, 0, 0)->status, ST_OK);
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CHECK_EQUAL(try_protect(a, cases[i].address, cases[i].bytes, cases[i].rights),
+			cases[i].status);
+	b = fork_of(a);
+	protect(a, BASE, PAGE, MAP_READ);
+	put(b, BASE, 2);
+	CHECK_EQUAL(get(a, BASE), 1);
+	protect(b, BASE, 4 * PAGE, MAP_READ | MAP_EXEC);
+	protect(b, BASE, 2 * PAGE, RW); /* takes EXEC, gives WRITE */
+	put(b, BASE, 3);
+	protect(b, BASE, PAGE, 0);
+	protect(b, BASE, PAGE, RW);
+	CHECK_EQUAL(get(b, BASE), 3);
+	CHECK_EQUAL(get(a, BASE), 1);
+}
+
 /* ---- memory nobody touched ---- */
 
 static void test_untouched_memory_goes_without_a_look_at_tables(void)
@@ -599,6 +672,8 @@ static const struct check_test tests[] = {
 	CHECK_TEST(table_without_access_is_not_opened_by_w),
 	CHECK_TEST(pages_without_other_use_become_writable_at_once),
 	CHECK_TEST(zeros_do_not_become_writable),
+	CHECK_TEST(a_change_of_rights_is_done_though_nobody_takes_the_reply),
+	CHECK_TEST(what_is_not_plain_is_not_quick),
 	CHECK_TEST(untouched_memory_goes_without_a_look_at_tables),
 	CHECK_TEST(touched_memory_is_never_taken_for_untouched),
 	CHECK_TEST(pages_moved_into_untouched_memory_are_seen),

@@ -261,6 +261,80 @@ static bool results_of_a_reply_are_taken_before_receiving(void)
 	return true;
 }
 
+/* ---- a reply that changes rights ---- */
+
+/* Below us: so each reply that also receives lets it run at once, on the short path where there is one. */
+static bool sub_that_called_below(struct sub *sub, struct message *message, uint64_t program_argument)
+{
+	struct sub_wish wish = { .priority = PRIORITY_BELOW };
+
+	CHECK(sub_make(sub, &wish));
+	for (uint32_t i = 0; i < 4; i++)
+		step_call(0, SUB_SLOT_MAIN, LABEL, 1, 2);
+	if (program_argument == 0)
+		CHECK(sub_start(sub, program_steps, 0, 0));
+	else
+		CHECK(sub_start(sub, program_write_call_write, program_argument, 5));
+	CHECK_OK(receive_soon(message));
+	return true;
+}
+
+static status_t reply_change(struct message *message, uint64_t tag, uint64_t head, uint64_t a, uint64_t b)
+{
+	message->tag = tag | 1ull << TAG_OPS_SHIFT;
+	message->w[0] = head;
+	message->w[1] = a;
+	message->w[2] = b;
+	message->w[3] = message->w[4] = message->w[5] = 99;
+	return ipc_reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, message);
+}
+
+static bool a_reply_with_an_operation_brings_its_label_and_no_words(void)
+{
+	struct message message;
+	pfn_t table = frame_take_as(FRAME_L1);
+	struct sub sub;
+
+	CHECK(sub_that_called_below(&sub, &message, 0));
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct call_registers *out = &shared_page.steps[0][i].out;
+		uint32_t flags = i == 0 ? 0 : i == 1 ? FLUSH_SPACE : FLUSH_ALL;
+
+		CHECK_OK(reply_change(&message, 7 + i, op_head(OP_PROTECT, flags, table, 0, 4), PTE_W, 0));
+		CHECK_EQUAL(TAG_LABEL(message.tag), LABEL);
+		CHECK_EQUAL(message.w[1], 2);
+		CHECK_EQUAL(shared_page.steps_done[0], i + 1);
+		CHECK_EQUAL(out->rax, ST_OK);
+		CHECK_EQUAL(out->rsi, 7 + i);
+		CHECK_EQUAL(out->rdx | out->r10 | out->r8 | out->r9 | out->r12 | out->r13, 0);
+	}
+	CHECK_EQUAL(reply_change(&message, 7, op_head(OP_PROTECT, 0, table, 0, 4), PTE_P, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(reply_change(&message, 7, op_head(OP_PROTECT, 3, table, 0, 4), PTE_W, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(reply_change(&message, 7, op_head(OP_PROTECT, 0, table, 511, 2), PTE_W, 0),
+		ST_BAD_ARGUMENT);
+	CHECK_EQUAL(shared_page.steps_done[0], 3);
+	CHECK_OK(reply(message.token, 0, 0)); /* the token was good all the time */
+	return true;
+}
+
+static bool a_reply_that_takes_rights_flushes_its_caller(void)
+{
+	struct message message;
+	struct sub sub;
+	uint64_t head;
+
+	CHECK(sub_that_called_below(&sub, &message, SUB_PRIVATE));
+	head = op_head(OP_PROTECT, FLUSH_SPACE, sub.image_table, sub_index(SUB_PRIVATE), 1);
+	CHECK_OK(reply_change(&message, 0, head, PTE_W, 0));
+	CHECK_EQUAL(message.tag, LABEL_FAULT | TAG_KERNEL);
+	CHECK_EQUAL(message.w[0], SUB_PRIVATE);
+	CHECK(message.w[1] & FAULT_WRITE);
+	CHECK_EQUAL(message.w[6] & (PTE_P | PTE_W), PTE_P);
+	return true;
+}
+
 /* ---- order ---- */
 
 static bool the_more_important_caller_is_received_first(void)
@@ -620,6 +694,10 @@ const struct test tests_calls[] = {
 	{ "a_reply_to_a_dead_thread_is_refused", a_reply_to_a_dead_thread_is_refused },
 	{ "a_reply_to_a_stopped_thread_is_refused", a_reply_to_a_stopped_thread_is_refused },
 	{ "a_refused_batch_leaves_the_token_valid", a_refused_batch_leaves_the_token_valid },
+	{ "a_reply_with_an_operation_brings_its_label_and_no_words",
+		a_reply_with_an_operation_brings_its_label_and_no_words },
+	{ "a_reply_that_takes_rights_flushes_its_caller",
+		a_reply_that_takes_rights_flushes_its_caller },
 	{ "results_of_a_reply_are_taken_before_receiving",
 		results_of_a_reply_are_taken_before_receiving },
 	{ "the_more_important_caller_is_received_first",
