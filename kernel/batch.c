@@ -39,6 +39,7 @@ static const struct operation {
 	[OP_TRANSFER] = { frame_op_transfer, 0 },
 	[OP_LEND] = { frame_op_lend, 0 },
 	[OP_FLUSH] = { operation_flush, 0 },
+	[OP_BLOCK] = { block_op_keep, 0 },
 	[OP_POOL_CREATE] = { pool_op_create, 0 },
 	[OP_POOL_SET] = { pool_op_set, 0 },
 	[OP_POOL_DESTROY] = { pool_op_destroy, 0 },

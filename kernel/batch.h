@@ -72,6 +72,7 @@ operation_t frame_op_retype, frame_op_zero, frame_op_copy, frame_op_hold, frame_
 operation_t table_op_set, table_op_fill;  /* kernel/table.c */
 operation_t table_op_copy, table_op_move; /* kernel/table_copy.c */
 operation_t table_op_split;		  /* kernel/table_split.c */
+operation_t block_op_keep;		  /* kernel/block.c */
 operation_t table_op_clear, table_op_protect, table_op_read,
 	table_op_harvest;					       /* kernel/table_run.c */
 operation_t pool_op_create, pool_op_set, pool_op_destroy, pool_op_tag; /* kernel/pool_op.c */

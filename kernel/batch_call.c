@@ -9,6 +9,7 @@
 #include "batch_call.h"
 #include "batch.h"
 #include "call_table.h"
+#include "ipc.h"
 #include "log.h"
 #include "percpu.h"
 #include "record.h"
@@ -94,19 +95,22 @@ status_t batch_call(struct thread *caller, const struct batch_request *request,
 	return status;
 }
 
-/* BATCH: rdi = number of operations in the message page. */
+/* BATCH: rdi = number of operations in the message page, perhaps BATCH_LOOK. */
 struct thread *call_batch(struct thread *thread)
 {
 	struct batch_request request = { .count = UINT32_MAX };
 	struct batch_progress progress;
+	uint64_t look = thread->registers.rdi & BATCH_LOOK, count = thread->registers.rdi ^ look;
 	status_t status;
 
-	if (thread->registers.rdi <= OP_MAX_IN_PAGE)
-		request.count = (uint32_t)thread->registers.rdi;
+	if (count <= OP_MAX_IN_PAGE)
+		request.count = (uint32_t)count;
 	status = batch_call(thread, &request, &progress);
 	thread->registers.rax = status;
 	thread->registers.rdx = progress.index;
 	thread->registers.r10 = progress.done;
 	thread->registers.r8 = progress.results;
+	if (look && ipc_nothing_waits(thread))
+		thread->registers.r8 |= BATCH_NOTHING_WAITS;
 	return NULL;
 }

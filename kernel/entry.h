@@ -155,6 +155,11 @@ status_t block_can_count(uint64_t entry);
 void block_count(uint64_t entry);
 status_t block_can_drop(struct batch *batch, uint64_t entry);
 void block_drop(struct batch *batch, uint64_t entry);
+void block_page_drop(struct frame *page);
+status_t block_split(struct batch *batch, const struct op *op, uint64_t *parent);
+
+/* May a split make a table of this frame?  kernel/table_split.c. */
+status_t split_check_fresh(const struct batch *batch, uint64_t pfn);
 
 /* The checks that are not those of a plain DATA page; kernel/table.c. */
 status_t entry_check_special(const struct batch *batch, uint64_t entry, const struct frame *target);
@@ -259,13 +264,15 @@ static inline status_t entry_can_drop(struct batch *batch, uint64_t entry)
 	return ST_OK;
 }
 
-/* The last reference to a frame went.  One that a 2 MiB entry maps as well stays in use. */
+/* The last reference to a frame went.  One of a block stays in use. */
 static inline void entry_last_gone(struct batch *batch, struct frame *target)
 {
 	uint64_t kind = table_level_of_type[target->type] ? RESULT_TABLE : RESULT_FRAME;
 
-	if (unlikely(target->flags & FRAME_BLOCK))
+	if (unlikely(target->flags & FRAME_BLOCK)) {
+		block_page_drop(target);
 		return;
+	}
 	target->epoch = flush_epoch;
 	target->flags &= (uint8_t)~FRAME_BLANK;
 	batch_result(batch,

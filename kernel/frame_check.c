@@ -11,7 +11,7 @@
  *   3 FLAGS        each flag stands at a type it is for; SPECIAL at tables with MSG or 2 MiB
  *                  entries; what is BLANK and unused is zeros
  *   4 LENT         a lent frame has a hold, and its borrower lives
- *   5 BLOCK        all frames of a block are flagged, DATA, of the head's pool
+ *   5 BLOCK        all frames of a block are flagged, DATA, of the head's pool; it is mapped or kept
  *   6 REFS         refs = entries that point here
  *   7 LIVE         live = entries that are not 0 (open slots of a TOP); 2 MiB entries of a head
  *   8 ENTRY_BITS   only bits that the level allows; links are for user mode
@@ -75,6 +75,8 @@ static uint32_t check_flags(const struct frame *frame)
 		allowed = FRAME_DIRTY;
 	if (frame->type == FRAME_DATA)
 		allowed |= frame->flags & FRAME_LENT ? FRAME_LENT : FRAME_BLOCK;
+	if (frame->flags & FRAME_BLOCK && frame_pfn(frame) % BLOCK_FRAMES == 0)
+		allowed |= FRAME_KEPT;
 	if (frame->type == FRAME_DATA || frame->type == FRAME_FREE)
 		allowed |= FRAME_BLANK;
 	if (frame->type == FRAME_L1 || frame->type == FRAME_L2)
@@ -103,12 +105,15 @@ static uint32_t check_lent(const struct frame *frame)
 static uint32_t check_block(struct frame *frame)
 {
 	const struct frame *head = frame_block_head(frame);
+	bool has_entries = frame->live != 0;
 
 	if ((frame->flags & FRAME_BLOCK) != (head->flags & FRAME_BLOCK))
 		return FRAME_RULE_BLOCK;
 	if (!(frame->flags & FRAME_BLOCK))
 		return 0;
-	if (frame->pool != head->pool || (frame == head ? frame->live == 0 : frame->live != 0))
+	if (frame->pool != head->pool)
+		return FRAME_RULE_BLOCK;
+	if (frame == head ? !has_entries && !(frame->flags & FRAME_KEPT) : has_entries)
 		return FRAME_RULE_BLOCK;
 	return 0;
 }

@@ -85,11 +85,36 @@ static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 	return ST_OK;
 }
 
+/* Do these frames belong to one block of the caller's?  Then they are DATA of its, and none is unused. */
+static bool is_in_block(const struct batch *batch, pfn_t pfn, uint32_t count)
+{
+	const struct frame *frame = batch_frame(batch, pfn);
+
+	return frame && frame->flags & FRAME_BLOCK && count != 0 &&
+	       pfn % BLOCK_FRAMES + count <= BLOCK_FRAMES;
+}
+
+/* What zero_step() does to each of them. */
+static status_t zero_in_block(struct batch *batch, pfn_t pfn, uint32_t count)
+{
+	uint32_t most = batch->work_left / OP_WORK_CLEAR, now = count < most ? count : most;
+
+	batch->work_left -= now * OP_WORK_CLEAR;
+	memory_fill_words(frame_memory(pfn), 0, (uint64_t)now * TABLE_ENTRIES);
+	counters.frames_cleared += now;
+	batch->done = now;
+	return now == count ? ST_OK : ST_MORE;
+}
+
 /* Fill frames with zeros. */
 status_t frame_op_zero(struct batch *batch, const struct op *op)
 {
+	pfn_t pfn = OP_PFN(op->head);
+
 	if (op->a | op->b)
 		return ST_BAD_ARGUMENT;
+	if (is_in_block(batch, pfn, OP_ENTRIES(op->head)))
+		return zero_in_block(batch, pfn, OP_ENTRIES(op->head));
 	return frame_run(batch, op, zero_step);
 }
 

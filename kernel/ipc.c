@@ -365,6 +365,16 @@ static struct port *receive_port(struct thread *thread)
 	return port_of(handle->pfn);
 }
 
+/* See ipc.h.  The port may have ended, unless no handle has changed since. */
+bool ipc_nothing_waits(const struct thread *thread)
+{
+	const struct port *port = thread->receive_port;
+
+	return port && thread->receive_looked_at == handle_epoch &&
+	       (port->notification | port->queued_priorities) == 0 &&
+	       list_is_empty(&port->cancels);
+}
+
 /* Take what is there, or wait for it.  True when the thread goes on. */
 static bool receive(struct thread *thread, struct port *port)
 {

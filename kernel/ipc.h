@@ -76,6 +76,9 @@ void ipc_notify(struct port *port, uint64_t bits);
  */
 struct thread *ipc_send(struct thread *thread, struct port *port, uint64_t badge, wait_kind_t kind);
 
+/* Is it sure that there is nothing to receive at the port where the thread received last? */
+bool ipc_nothing_waits(const struct thread *thread);
+
 /* Take a thread out of every list it may be in; it is STOPPED after. */
 void ipc_detach(struct thread *thread);
 

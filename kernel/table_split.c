@@ -37,7 +37,8 @@ static status_t split_count(const uint64_t *entries)
 	return ST_OK;
 }
 
-static status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
+/* See entry.h. */
+status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
 {
 	const struct frame *fresh = pfn < frame_count ? &frame_table[pfn] : NULL;
 
@@ -133,6 +134,8 @@ status_t table_op_split(struct batch *batch, const struct op *op)
 	if (parent.frame->type == FRAME_TOP && table_top_slots(index, 1) == SLOTS_MESSAGE)
 		return ST_NO_RIGHT;
 	entry = parent.entries[index];
+	if (unlikely(parent.level == LARGE_LEVEL && (entry & PTE_P) && entry_is_large(entry)))
+		return block_split(batch, op, &parent.entries[index]);
 	status = split_check(batch, op, &parent, entry);
 	if (unlikely(status != ST_OK))
 		return status;

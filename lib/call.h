@@ -114,12 +114,13 @@ static inline status_t kernel_notify(handle_t handle, uint64_t bits)
 /*
  * Run `count` operations that lie at the start of the message page (rdi = count).
  * done = operations completed, entries = of the one it stopped at, results = words at
- * MESSAGE_PAGE + OP_RESULTS_OFFSET.
+ * MESSAGE_PAGE + OP_RESULTS_OFFSET.  `count` may have BATCH_LOOK besides, and `results` then
+ * BATCH_NOTHING_WAITS.
  */
 struct batch_outcome {
 	uint64_t done, entries, results;
 };
-static inline status_t kernel_batch_in_page(uint32_t count, struct batch_outcome *outcome)
+static inline status_t kernel_batch_in_page(uint64_t count, struct batch_outcome *outcome)
 {
 	uint64_t out[3];
 	status_t status = kernel_call(CALL_BATCH, count, 0, 0, 0, 0, 0, out);

@@ -35,11 +35,13 @@ typedef enum {
 
 enum {
 	FRAME_DIRTY = 1 << 0, /* sticky: an operation removed an entry with D set */
-	FRAME_BLOCK = 1 << 1, /* one of 512 frames that are mapped by a 2 MiB entry */
+	FRAME_BLOCK = 1 << 1, /* one of 512 frames that are mapped by a 2 MiB entry, or kept for one */
 	FRAME_LENT = 1 << 2,  /* DATA outside blocks: `live` is the pool that may map it, too */
 	FRAME_SPECIAL = 1 << 3, /* a table that has held MSG or 2 MiB entries; gone when retyped */
-	FRAME_BLANK = 1 << 4 /* FREE or DATA that nothing refers to or holds: it is zeros, and needs no
+	FRAME_BLANK = 1 << 4, /* FREE or DATA that nothing refers to or holds: it is zeros, and needs no
 	                        clearing.  Says nothing while the frame is in use */
+	FRAME_KEPT = 1 << 5 /* head of a block (its first frame): OP_BLOCK made it, so it stays one
+	                       without 2 MiB entries */
 };
 
 struct frame {

@@ -30,6 +30,13 @@ struct op {
 	uint64_t b;
 };
 
+/*
+ * BATCH, rdi: the number of operations, and BATCH_LOOK: r8 gets BATCH_NOTHING_WAITS, if at the port where
+ * the caller received last nothing is to be received now.  (Without it that is not known.)
+ */
+#define BATCH_LOOK	    (1ull << 63)
+#define BATCH_NOTHING_WAITS (1ull << 63)
+
 #define OP_AREA_BYTES 1536u
 #define OP_MAX_IN_PAGE (OP_AREA_BYTES / sizeof(struct op)) /* 64; fill lists count as ops */
 #define OP_RESULTS_OFFSET OP_AREA_BYTES
@@ -63,7 +70,9 @@ enum {
 	/* entry[index] must be b and name a table with other parents (else MISMATCH): a = a fresh DATA
 	   or FREE frame that becomes a copy of that table (as by OP_COPY) and takes its place here,
 	   with W.  LIMIT, as any other refusal, comes before the first change.  count: an entry of
-	   that table near those in use, where the copy begins; any will do. */
+	   that table near those in use, where the copy begins; any will do.
+	   Or b is a 2 MiB entry: a becomes a leaf table of 512 entries with its bits, but D, to the
+	   same pages, below a link with W and U.  The last entry of a block dissolves it so. */
 	OP_SPLIT,
 	/* As OP_COPY, but the source becomes 0 and nothing loses W. */
 	OP_MOVE,
@@ -91,6 +100,11 @@ enum {
 	                mapped) */
 	/* Flush a space (pfn of its SPACE frame) or all spaces (pfn 0) now. */
 	OP_FLUSH,
+	/* a = 1: the 512 DATA frames from pfn on, aligned, become a block that is kept: it stays one
+	   while no 2 MiB entry maps it, and may be mapped without a look at its frames.  a = 0: it is
+	   kept no longer, and dissolves, now or with its last 2 MiB entry.  MISMATCH: it is so
+	   already.  b: 0. */
+	OP_BLOCK,
 
 	/* Objects. */
 	/* A new pool below the caller's; result: its number.  a: POOL_LIMITED and what it may have

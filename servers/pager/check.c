@@ -22,6 +22,7 @@
 #include "check.h"
 
 #include "account.h"
+#include "blocks.h"
 #include "fault.h"
 #include "latest.h"
 #include "object.h"
@@ -80,12 +81,32 @@ static void check_page(struct walk_check *walk, uint64_t address, uint64_t entry
 		violated(walk, (entry & (PTE_W | PTE_SHARED)) != 0, CHECK_PAGE_KIND, address);
 		return;
 	}
-	violated(walk, kind != KIND_ANONYMOUS && kind != KIND_OBJECT, CHECK_PAGE_KIND, address);
+	violated(walk, kind != KIND_ANONYMOUS && kind != KIND_OBJECT && kind != KIND_BLOCK,
+		CHECK_PAGE_KIND, address);
 	violated(walk, (entry & PTE_SHARED) && kind != KIND_OBJECT, CHECK_PAGE_KIND, address);
 	if ((entry & (PTE_W | PTE_SHARED)) != PTE_W)
 		return;
 	violated(walk, kind != KIND_ANONYMOUS, CHECK_PAGE_KIND, address);
 	violated(walk, mmu_frame(pfn)->refs != 1, CHECK_PAGE_SHARED, address);
+}
+
+/* A large page: each of its pages fits the region, and if it may be written nobody else has one of them. */
+static void check_large(struct walk_check *walk, uint64_t address, uint64_t entry)
+{
+	pfn_t head = pte_pfn(entry);
+	bool is_writable = entry & PTE_W;
+
+	violated(walk, frame_kind(head) != KIND_BLOCK || (entry & PTE_SHARED), CHECK_PAGE_KIND,
+		address);
+	violated(walk, is_writable && mmu_frame(head)->live != 1, CHECK_PAGE_SHARED, address);
+	walk->is_withheld = false;
+	for (uint32_t i = 0; i < TABLE_ENTRIES; i++) {
+		violated(walk, is_writable && mmu_frame(head + i)->refs != 0, CHECK_PAGE_SHARED,
+			address);
+		if (walk->regions_hold)
+			check_region(walk, address + i * PAGE_SIZE, entry);
+	}
+	walk->pages += TABLE_ENTRIES;
 }
 
 /* False: do not walk below it. */
@@ -118,6 +139,10 @@ static void check_entry(struct walk_check *walk, uint64_t entry, uint32_t level,
 	if (level == mmu_levels && slot <= LAYOUT_USER_LAST_SLOT)
 		violated(
 			walk, !(walk->space->used[slot / 64] >> (slot % 64) & 1), CHECK_SLOT, slot);
+	if (level == 2 && entry_is_large(entry)) {
+		check_large(walk, address, entry);
+		return;
+	}
 	if (!check_link(walk, entry, level))
 		return;
 	if (level == 2)
@@ -283,6 +308,8 @@ static bool frame_is_lost(pfn_t pfn, uint64_t *roots)
 	case KIND_MESSAGE:
 	case KIND_OWN:
 		return frame->refs == 0 && frame->holds == 0;
+	case KIND_BLOCK:
+		return !(frame->flags & FRAME_BLOCK);
 	case KIND_KERNEL:
 		return frame->type != FRAME_SPACE && frame->type != FRAME_TOP &&
 		       frame->type != FRAME_THREAD && frame->type != FRAME_PORT;
@@ -308,6 +335,16 @@ static uint64_t frames_of_pool(const uint64_t *kinds)
 
 	for (uint32_t kind = KIND_FREE; kind < KINDS; kind++)
 		count += kinds[kind];
+	return count;
+}
+
+/* Blocks that are being cleared. */
+static uint64_t blocks_in_jobs(void)
+{
+	uint64_t count = 0;
+
+	for (const struct space *space = space_first; space; space = space->next)
+		count += space->job.kind == JOB_LARGE ? 1 : 0;
 	return count;
 }
 
@@ -346,6 +383,8 @@ uint32_t pager_check(uint64_t *where)
 		rule = object_check(where);
 	if (rule == CHECK_OK)
 		rule = frame_pool_check(where);
+	if (rule == CHECK_OK)
+		rule = blocks_check(blocks_in_jobs(), where);
 	if (rule == CHECK_OK)
 		rule = check_frames(where);
 	return rule;

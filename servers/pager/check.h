@@ -30,6 +30,7 @@ enum {
 	CHECK_KINDS,	     /* the counts of frames by kind are wrong */
 	CHECK_READ,	     /* a table could not be read */
 	CHECK_KNOWN,	     /* what a space remembers of its tables or regions is not so */
+	CHECK_BLOCKS,	     /* lists, counts or kinds of blocks for large pages are wrong */
 	CHECK_RULES
 };
 

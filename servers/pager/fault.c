@@ -20,6 +20,7 @@
  */
 #include "fault.h"
 
+#include "blocks.h"
 #include "fault_quick.h"
 #include "object.h"
 #include "stack.h"
@@ -45,6 +46,7 @@ static struct leaf leaf_of(const struct path *path)
 		.index = level_index(path->address, 1),
 		.entry = path->entry[1],
 		.is_split = path->is_split,
+		.is_broken_up = path->is_broken_up,
 	};
 }
 
@@ -188,11 +190,50 @@ static uint32_t write_present(
 	return 1;
 }
 
+/* Nobody else uses any page of the large one. */
+static bool is_sole_block(pfn_t head)
+{
+	if (mmu_frame(head)->live != 1)
+		return false;
+	for (uint32_t i = 0; i < BLOCK_FRAMES; i++)
+		if (mmu_frame(head + i)->refs != 0 || mmu_frame(head + i)->holds != 0)
+			return false;
+	return true;
+}
+
+/* A large page that lies in the region as a whole, and for a write is nobody else's, gets these rights as
+   a whole.  False: it was split, and the path is the space's own. */
+static bool resolve_large(
+	struct space *space, struct path *path, const struct region *region, bool write)
+{
+	uint64_t base = path->address & ~(level_span(2) - 1), bits = region_leaf_bits(region), entry;
+
+	if (region->start > base || region->end - base < level_span(2)) {
+		path_own(space, path, write);
+		return false;
+	}
+	path_own_to(space, path, write, 2);
+	if (write && !(path->entry[2] & PTE_W) &&
+		(path->is_split || !is_sole_block(pte_pfn(path->entry[2])))) {
+		path_split_large(space, path);
+		return false;
+	}
+	entry = (path->entry[2] & ~PTE_NX) | bits | (write ? PTE_W : 0);
+	if (entry != path->entry[2])
+		mmu_add(op_head(OP_SET, 0, path->table[2], level_index(path->address, 2), 1), entry,
+			path->entry[2]);
+	space->counters.faults_reuse++;
+	return true;
+}
+
 static uint32_t resolve_write(struct space *space, struct path *path, const struct region *region)
 {
 	struct leaf leaf;
 
-	path_own(space, path, true);
+	if (!path_is_large(path))
+		path_own(space, path, true);
+	else if (resolve_large(space, path, region, true))
+		return REASON_NONE;
 	leaf = leaf_of(path);
 	mmu_count += write_present(space, &leaf, region_leaf_bits(region), next_ops());
 	return REASON_NONE;
@@ -204,7 +245,10 @@ static uint32_t resolve_rights(struct space *space, struct path *path, const str
 	struct leaf leaf;
 	uint64_t entry;
 
-	path_own(space, path, false);
+	if (!path_is_large(path))
+		path_own(space, path, false);
+	else if (resolve_large(space, path, region, false))
+		return REASON_NONE;
 	leaf = leaf_of(path);
 	entry = (leaf.entry & ~PTE_NX) | region_leaf_bits(region);
 	if (entry != leaf.entry)
@@ -260,6 +304,8 @@ void fault_settle(void)
 /* See the header. */
 void fault_undo(void)
 {
+	if (cure.resident == BLOCK_FRAMES && mmu_frame(cure.block)->live == 0)
+		blocks_give(cure.block);
 	/* Of a window some pages may have been mapped. */
 	if (cure.filled != 0 && mmu_frame(cure.filled)->type == FRAME_L1)
 		cure.resident -= mmu_frame(cure.filled)->live - cure.live;

@@ -4,6 +4,7 @@
  * All of these are in private memory, in the region of the space's fault before, below tables that
  * all have W and so are the space's own: the first touch of an anonymous page, the write of a page
  * that is there but lacks W.  The answer is one operation, or two, in the words of the message.
+ * (In a large page, below tables with W and with W itself, the kernel finds the access allowed.)
  * For everything else fault_quick() changes nothing; fault_window() or fault_resolve() decides.
  *
  * The steps at the leaf are those of fault.c, too.
@@ -28,6 +29,7 @@ struct fault_cure {
 	uint8_t is_guess; /* MISMATCH is no surprise: the window was not looked at before */
 	uint32_t access;  /* then: what and where the fault was */
 	uint64_t address;
+	pfn_t block; /* `resident` is that of a large page: its frames (large.h) */
 };
 extern struct fault_cure cure;
 
@@ -60,6 +62,7 @@ struct leaf {
 	uint32_t index;
 	uint64_t entry; /* what is there now */
 	bool is_split;	/* the page has one sharer more than its frame's entry says */
+	bool is_broken_up; /* and one reference: it was a part of a large page, with none */
 };
 
 static inline struct op set_leaf(const struct leaf *leaf, uint64_t entry)
@@ -101,7 +104,7 @@ static inline bool is_sole_owner(const struct leaf *leaf, pfn_t pfn)
 {
 	const struct frame *frame = mmu_frame(pfn);
 
-	return frame->refs == 1 && !leaf->is_split && frame->holds == 0 &&
+	return frame->refs + leaf->is_broken_up == 1 && !leaf->is_split && frame->holds == 0 &&
 	       frame_kind(pfn) == KIND_ANONYMOUS;
 }
 

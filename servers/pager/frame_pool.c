@@ -8,6 +8,7 @@
  */
 #include "frame_pool.h"
 
+#include "blocks.h"
 #include "check.h"
 #include "heap.h"
 
@@ -15,6 +16,7 @@
 #define RESERVE_SERVER_LEAST 64u
 #define RESERVE_SHARE	     64u  /* one frame in so many is kept for servers */
 #define RETYPE_FRAMES	     512u /* by one operation */
+#define QUEUE_LOW	     512u /* frames above the reserves */
 
 struct frame_pool frame_pool;
 enum frame_class frame_pool_class = FRAMES_PAGER;
@@ -60,6 +62,32 @@ static status_t queue_run(pfn_t first, uint32_t count)
 	return ST_OK;
 }
 
+/* Type an aligned run of FREE frames DATA, and make it a block. */
+static status_t add_block(pfn_t head)
+{
+	status_t status;
+
+	mmu_add(op_head(OP_RETYPE, 0, head, 0, BLOCK_FRAMES), FRAME_DATA, 0);
+	status = mmu_run();
+	return status == ST_OK ? blocks_add(head) : status;
+}
+
+/* The last aligned ones of a range, at most half of it, are blocks; the rest is queued. */
+static status_t share_out_range(pfn_t first, uint32_t count)
+{
+	pfn_t end = first + count, high = end & ~(BLOCK_FRAMES - 1), low = high;
+	status_t status;
+
+	while (low >= first + BLOCK_FRAMES && end - low < count / 2 && low - BLOCK_FRAMES >= end - count / 2)
+		low -= BLOCK_FRAMES;
+	if (low == high)
+		return queue_run(first, count);
+	status = queue_run(first, low - first);
+	for (; low != high && status == ST_OK; low += BLOCK_FRAMES)
+		status = add_block(low);
+	return status == ST_OK ? queue_run(high, end - high) : status;
+}
+
 /* Give every frame its kind: the first `used` of the ranges are the pager's own by now. */
 static status_t queue_ranges(uint64_t used)
 {
@@ -70,7 +98,7 @@ static status_t queue_ranges(uint64_t used)
 
 		for (; range.count > 0 && used > 0; range.count--, used--)
 			frame_pool_set_kind(range.first++, KIND_OWN);
-		status = queue_run(range.first, range.count);
+		status = share_out_range(range.first, range.count);
 		if (status != ST_OK)
 			return status;
 	}
@@ -96,6 +124,7 @@ static void set_reserves(uint64_t wanted)
 	frame_pool.reserve[FRAMES_PAGER] = 0;
 	frame_pool.reserve[FRAMES_SERVER] = RESERVE_PAGER;
 	frame_pool.reserve[FRAMES_PROGRAM] = RESERVE_PAGER + server;
+	blocks.low = RESERVE_PAGER + server + QUEUE_LOW;
 	reserves_changed();
 }
 
@@ -114,6 +143,7 @@ status_t frame_pool_start(const struct pager_boot *boot)
 	frame_pool = (struct frame_pool){
 		.frame_count = boot->frame_count, .total = total, .free = total
 	};
+	blocks = (struct blocks){ 0 };
 	frame_pool_class = FRAMES_PAGER;
 	cursor.boot = boot;
 	cursor.range = cursor.index = 0;
@@ -233,6 +263,10 @@ void frame_pool_undo(void)
 		pfn_t first = (pfn_t)frames_taken.frames[i];
 		uint32_t more = (uint32_t)(frames_taken.frames[i] >> FRAMES_RUN_SHIFT);
 
+		if (frames_taken.frames[i] & FRAMES_TAKEN_SPLIT) {
+			blocks_unsplit(first);
+			continue;
+		}
 		for (uint32_t n = 0; n <= more; n++)
 			take_back(first + n);
 	}

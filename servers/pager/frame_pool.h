@@ -38,6 +38,7 @@ enum frame_kind {
 	KIND_MESSAGE,	/* a message page */
 	KIND_KERNEL,	/* SPACE, TOP, THREAD or PORT */
 	KIND_OWN,	/* the pager's own memory, and its tables */
+	KIND_BLOCK,	/* in a block for large pages (blocks.h) */
 	KINDS
 };
 
@@ -114,9 +115,11 @@ static inline bool frame_pool_has_for(enum frame_class class, uint64_t count)
 	return frame_pool.free > frame_pool.quick[class] && frame_pool.free - frame_pool.quick[class] >= count;
 }
 
-/* Frames taken by the undertaking at work: the first of a run, and how many more it has. */
+/* Frames taken by the undertaking at work: the first of a run, and how many more it has.  With
+   FRAMES_TAKEN_SPLIT: the head of a block that it ends. */
 #define FRAMES_TAKEN_MAX 64u
 #define FRAMES_RUN_SHIFT 32
+#define FRAMES_TAKEN_SPLIT (1ull << 63)
 struct frames_taken {
 	uint32_t count;
 	uint64_t frames[FRAMES_TAKEN_MAX];

@@ -6,7 +6,9 @@
 #include "job.h"
 
 #include "account.h"
+#include "blocks.h"
 #include "fault.h"
+#include "large.h"
 #include "latest.h"
 #include "populate.h"
 #include "remap.h"
@@ -14,7 +16,7 @@
 #include "tables.h"
 
 /* Steps of one slice; each is some batches of a few hundred entries. */
-#define SLICE_STEPS	  2u
+#define SLICE_STEPS	  2u /* one of JOB_LARGE: it clears as much as a call of the kernel can */
 #define REGIONS_AT_ONCE	  2u /* of a range that is unmapped; more are left to the reaper */
 #define REAP_ENTRIES	  512u /* then no further table is begun ... */
 #define REAP_TABLE	  64u  /* ... each of which counts so much besides */
@@ -81,7 +83,7 @@ void job_release_regions(struct region_node **regions)
 static status_t step_unmap(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	const struct clearing range = { job->start, job->end, job->floor, job->ceiling };
+	const struct clearing range = { job->start, job->end, job->floor, job->ceiling, false };
 	status_t status = tables_clear_step(space, &job->cursor, &range);
 
 	if (status != ST_OK || job->cursor < job->end)
@@ -137,7 +139,7 @@ static status_t step_advise(struct space *space, bool *done)
 static status_t step_discard(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	const struct clearing range = { job->start, job->end, job->start, job->end };
+	const struct clearing range = { job->start, job->end, job->start, job->end, false };
 	status_t status = tables_clear_step(space, &job->cursor, &range);
 
 	*done = job->cursor >= job->end;
@@ -171,6 +173,8 @@ static status_t job_step(struct space *space, bool *done)
 		if (populate_step(space, done) != ST_OK)
 			*done = true;
 		return ST_OK;
+	case JOB_LARGE:
+		return large_step(space, done);
 	default:
 		return space_teardown_step(space, done);
 	}
@@ -193,7 +197,7 @@ static enum slice job_slice(struct space *space, status_t *status)
 {
 	enum job_kind kind = (enum job_kind)space->job.kind;
 
-	for (uint32_t i = 0; i < SLICE_STEPS; i++) {
+	for (uint32_t i = kind == JOB_LARGE ? SLICE_STEPS - 1 : 0; i < SLICE_STEPS; i++) {
 		bool done;
 
 		*status = job_step(space, &done);
@@ -211,15 +215,19 @@ static enum slice job_slice(struct space *space, status_t *status)
 	return SLICE_MORE;
 }
 
-/* The fault that came while the space was busy is to be tried again. */
-static void wake_fault(struct space *space)
+/* The fault that came while the space was busy is to be tried again; the one that the job was for has been
+   refused, if the job was. */
+static void wake_fault(struct space *space, bool is_refused)
 {
 	uint64_t token = space->waiting;
 
 	if (token == 0 || space->waits_for_memory)
 		return;
 	space->waiting = 0;
-	mmu_answer(token, FAULT_RESUME, 0, 0);
+	if (is_refused)
+		mmu_answer(token, FAULT_REFUSE, REASON_NO_MEMORY, 0);
+	else
+		mmu_answer(token, FAULT_RESUME, 0, 0);
 }
 
 /* See the header. */
@@ -228,7 +236,7 @@ bool job_begin(struct space *space, status_t *status)
 	enum slice slice = SLICE_MORE;
 
 	*status = ST_OK;
-	if (space->job.kind != JOB_TEARDOWN)
+	if (space->job.kind != JOB_TEARDOWN && space->job.kind != JOB_LARGE)
 		slice = job_slice(space, status);
 	if (slice == SLICE_MORE)
 		queue_append(space);
@@ -243,6 +251,8 @@ void job_drop(struct space *space)
 	if (job.kind == JOB_NONE)
 		return;
 	queue_remove(space);
+	if (job.kind == JOB_LARGE)
+		large_drop(space);
 	space->job.kind = JOB_NONE;
 	region_map_release(&job.removed);
 	job_reap_regions();
@@ -253,7 +263,7 @@ void job_drop(struct space *space)
 static void run_space_slice(void)
 {
 	struct space *space = queue_take();
-	bool is_live = space->state == SPACE_LIVE;
+	bool is_live = space->state == SPACE_LIVE, is_large = space->job.kind == JOB_LARGE;
 	status_t status;
 	enum slice slice = job_slice(space, &status);
 
@@ -263,7 +273,7 @@ static void run_space_slice(void)
 		return;
 	if (space->job.token != 0)
 		mmu_answer(space->job.token, (uint32_t)status, space->job.word, 0);
-	wake_fault(space);
+	wake_fault(space, is_large && status != ST_OK);
 }
 
 static void answer_settlers(void)
@@ -292,6 +302,7 @@ void job_run_slice(void)
 {
 	fault_settle();
 	latest_settle();
+	blocks_refill();
 	if (jobs.count != 0)
 		run_space_slice();
 	else if (regions_left)
@@ -300,6 +311,8 @@ void job_run_slice(void)
 	stock_wake();
 	account_retry();
 	if (jobs.count != 0 || regions_left || tables_orphans_left())
+		return;
+	if (account_is_waiting() && blocks_are_wanted())
 		return;
 	job_work_left = false;
 	if (account_is_waiting())

@@ -30,6 +30,7 @@ enum job_kind {
 	JOB_DISCARD,  /* take away the pages of [cursor, end); the regions stay */
 	JOB_REMAP,    /* make tables ready for a move, then change the regions (remap.h) */
 	JOB_MOVE,     /* move the pages; then UNMAP */
+	JOB_LARGE,    /* clear a block of frames and map it as a large page (large.h) */
 	JOB_TRIM,     /* the move was refused: tables that are empty go */
 	JOB_TEARDOWN  /* everything: the space is a victim or dying */
 };
@@ -54,6 +55,7 @@ struct job {
 	struct move move;	     /* REMAP, MOVE: the cursor is an offset */
 	uint64_t target_end;	     /* REMAP, TRIM: of the new range */
 	status_t status;	     /* TRIM: why the move was refused */
+	uint32_t block;		     /* LARGE: the frames */
 	uint64_t token;		     /* of the request to answer at the end; 0: nobody waits */
 	uint64_t word;		     /* word 0 of that answer */
 };

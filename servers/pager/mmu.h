@@ -62,6 +62,9 @@ static inline uint32_t mmu_room(void)
  */
 MUST_CHECK status_t mmu_run(void);
 
+/* The same; *is_awaited: there may be a message to receive. */
+MUST_CHECK status_t mmu_run_and_look(bool *is_awaited);
+
 /* Make a batch that stopped with MORE at operation `index`, `entries` of it done, go on where
    it stopped. */
 void mmu_resume(uint32_t index, uint32_t entries);

@@ -23,15 +23,16 @@ pfn_t mmu_bounce_frame;
 pfn_t mmu_zero_frame;
 uint32_t mmu_levels;
 
-/* See mmu.h. */
-status_t mmu_run(void)
+/* With BATCH_LOOK in `look`, *waits is what the kernel said of waiting messages last. */
+static inline status_t run(uint64_t look, uint64_t *waits)
 {
 	struct batch_outcome outcome;
 	status_t status = ST_OK;
 
 	mmu_result_count = 0;
 	while (mmu_count != 0) {
-		status = kernel_batch_in_page(mmu_count, &outcome);
+		status = kernel_batch_in_page(mmu_count | look, &outcome);
+		*waits = outcome.results & BATCH_NOTHING_WAITS;
 		mmu_result_count = (uint32_t)outcome.results;
 		if (status != ST_MORE)
 			break;
@@ -40,6 +41,24 @@ status_t mmu_run(void)
 		mmu_resume((uint32_t)outcome.done, (uint32_t)outcome.entries);
 	}
 	mmu_count = 0;
+	return status;
+}
+
+/* See mmu.h. */
+status_t mmu_run(void)
+{
+	uint64_t unused;
+
+	return run(0, &unused);
+}
+
+/* See mmu.h. */
+status_t mmu_run_and_look(bool *is_awaited)
+{
+	uint64_t nothing = 0;
+	status_t status = run(BATCH_LOOK, &nothing);
+
+	*is_awaited = nothing == 0;
 	return status;
 }
 

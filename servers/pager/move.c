@@ -12,6 +12,7 @@
 #include "tables.h"
 
 #define RUN_ENTRIES    256u /* of one step: their results fit a page */
+#define RUN_TABLES     16u  /* of one step above leaf tables: in the target they may be large pages */
 #define MOVE_LEVEL_MAX 3u   /* entries of higher levels stay: counting below them is long */
 #define RUN_FRAMES     (2 * PATH_FRAMES)
 #define ANY_LENGTH     UINT64_MAX
@@ -78,8 +79,10 @@ static status_t look(
 	const uint64_t *entries;
 	status_t status;
 
-	*is_present = false;
+	*is_present = run->level == 1 && path_is_large(path);
 	*pages = 0;
+	if (*is_present) /* a part of a large page, which will be split */
+		*pages = run->count;
 	if (path->table[run->level] == 0)
 		return ST_OK;
 	status = tables_read(path->table[run->level], level_index(path->address, run->level),
@@ -105,7 +108,7 @@ static uint32_t run_entries(const struct run *run, bool with_source, uint64_t le
 	if (with_source)
 		count = smaller(count, TABLE_ENTRIES - level_index(run->from.address, run->level));
 	count = smaller(count, TABLE_ENTRIES - level_index(run->to.address, run->level));
-	return (uint32_t)smaller(count, RUN_ENTRIES);
+	return (uint32_t)smaller(count, run->level == 2 ? RUN_TABLES : RUN_ENTRIES);
 }
 
 /* Read both paths; the bytes in which neither side has anything to do, 0: look closer. */

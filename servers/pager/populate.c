@@ -74,6 +74,10 @@ static status_t fill_behind(
 	if (count == 0 || *cursor % level_span(2) == 0 || !frame_pool_has(count))
 		return ST_OK;
 	status = path_read(&path, space, *cursor);
+	if (status == ST_OK && path_is_large(&path)) {
+		*cursor = entry_end(*cursor, 2) < end ? entry_end(*cursor, 2) : end;
+		return ST_OK;
+	}
 	if (status == ST_OK)
 		status = fill_run(space, &path, region, count);
 	if (status == ST_OK)

@@ -13,6 +13,7 @@
 
 #define RUN_ENTRIES 256u /* of one step: their results fit a page */
 #define LIST_STEPS  512u /* tables and gaps that one request looks at */
+#define RUN_LARGE   8u	 /* large pages that one step takes away: each costs the kernel 512 frames */
 #define DROP_LEVEL_MAX \
 	3u /* entries of higher levels are not dropped: counting below them is long */
 
@@ -59,6 +60,15 @@ static status_t count_leaf_table(
 	return ST_OK;
 }
 
+/* The same of a large page. */
+static uint64_t count_large(uint64_t *address, uint64_t end)
+{
+	uint64_t start = *address, behind = entry_end(start, 2);
+
+	*address = behind < end ? behind : end;
+	return (*address - start) / PAGE_SIZE;
+}
+
 /* Pages present in [start, end), or at least `enough` of them. */
 static status_t count_pages(
 	const struct space *space, uint64_t start, uint64_t end, uint64_t enough, uint64_t *pages)
@@ -71,7 +81,9 @@ static status_t count_pages(
 
 		while (status == ST_OK && level > 1 && (path.entry[level] & PTE_P))
 			level--;
-		if (status == ST_OK && level == 1)
+		if (status == ST_OK && path_is_large(&path))
+			*pages += count_large(&start, end);
+		else if (status == ST_OK && level == 1)
 			status = count_leaf_table(path.table[1], start, end, pages, &start);
 		else
 			start = entry_end(start, level);
@@ -112,6 +124,16 @@ static status_t list_leaf_table(
 	return ST_OK;
 }
 
+/* The same of a large page. */
+static void list_large(
+	uint64_t large, uint64_t *address, struct pager_page *pages, uint32_t max, uint32_t *count)
+{
+	uint64_t end = entry_end(*address, 2);
+
+	for (; *address < end && *count < max; *address += PAGE_SIZE)
+		pages[(*count)++] = (struct pager_page){ *address, large_leaf(large, *address) };
+}
+
 /* See the header. */
 status_t tables_list(const struct space *space, uint64_t *address, struct pager_page *pages,
 	uint32_t max, uint32_t *count)
@@ -129,7 +151,9 @@ status_t tables_list(const struct space *space, uint64_t *address, struct pager_
 		status = path_read(&path, space, *address);
 		while (status == ST_OK && level > 1 && (path.entry[level] & PTE_P))
 			level--;
-		if (status == ST_OK && level == 1)
+		if (status == ST_OK && path_is_large(&path))
+			list_large(path.entry[2], address, pages, max, count);
+		else if (status == ST_OK && level == 1)
 			status = list_leaf_table(path.table[1], address, pages, max, count);
 		else
 			*address = entry_end(*address, level);
@@ -137,6 +161,14 @@ status_t tables_list(const struct space *space, uint64_t *address, struct pager_
 			return status;
 	}
 	return ST_OK;
+}
+
+/* Pages below an entry of level 2. */
+static uint64_t count_entry(uint64_t entry)
+{
+	if (!(entry & PTE_P))
+		return 0;
+	return entry_is_large(entry) ? TABLE_ENTRIES : mmu_frame(pte_pfn(entry))->live;
 }
 
 /* Pages below one table of level 2. */
@@ -149,8 +181,7 @@ static status_t count_level2(pfn_t table, uint64_t *pages)
 		if (status != ST_OK)
 			return status;
 		for (uint32_t i = 0; i < RUN_ENTRIES; i++)
-			if (entries[i] & PTE_P)
-				*pages += mmu_frame(pte_pfn(entries[i]))->live;
+			*pages += count_entry(entries[i]);
 	}
 	return ST_OK;
 }
@@ -167,8 +198,7 @@ status_t tables_count_below(
 	if (level > 2)
 		return entries[0] & PTE_P ? count_level2(pte_pfn(entries[0]), pages) : ST_OK;
 	for (uint32_t i = 0; i < count; i++)
-		if (entries[i] & PTE_P)
-			*pages += mmu_frame(pte_pfn(entries[i]))->live;
+		*pages += count_entry(entries[i]);
 	return ST_OK;
 }
 
@@ -205,37 +235,52 @@ static status_t count_level3(
 	return status == ST_OK ? tables_count_below(entries, count, 2, pages) : status;
 }
 
+/* So many entries, but not too many large pages. */
+static uint32_t limit_large(const uint64_t *entries, uint32_t count)
+{
+	uint32_t large = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (entry_is_large(entries[i]) && large++ == RUN_LARGE)
+			return i;
+	return count;
+}
+
 /* Entries that are present in a run of a table above the leaves', and the pages below them, which
-   all lie in front of `end`. */
-static status_t count_run(const struct path *path, uint64_t end, uint32_t level, uint32_t count,
+   all lie in front of `end`.  The run may become shorter. */
+static status_t count_run(const struct path *path, uint64_t end, uint32_t level, uint32_t *run,
 	uint32_t *present, uint64_t *pages)
 {
+	uint32_t count = *run;
 	const uint64_t *entries;
 	status_t status = tables_read(
 		path->table[level], level_index(path->address, level), count, &entries);
 
 	if (status != ST_OK)
 		return status;
+	if (level == 2)
+		*run = count = limit_large(entries, count);
 	*present = tables_count_present(entries, count);
 	if (level == 3 && *present != 0)
 		return count_level3(path, end, entries[0], pages);
 	return tables_count_below(entries, count, level, pages);
 }
 
-/* Clear a run of entries of one table, and count what went.  In a leaf table every entry that is
+/* Clear a run of entries of one table, *run or some of it, and count what went.  In a leaf table every entry that is
    not empty is a page, or is reported as a word; if none need be in the run, the flush waits to see. */
 static status_t clear_run(struct space *space, const struct path *path, uint64_t end,
-	uint32_t level, uint32_t count)
+	uint32_t level, uint32_t *run)
 {
 	const struct frame *table = mmu_frame(path->table[level]);
 	uint32_t index = level_index(path->address, level);
-	uint32_t present = table->live;
+	uint32_t present = table->live, count = *run;
 	uint64_t pages = present, words = tables_words;
 	bool is_sure = level > 1 || present > TABLE_ENTRIES - count; /* that something goes */
 	status_t status = ST_OK;
 
 	if (level > 1) {
-		status = count_run(path, end, level, count, &present, &pages);
+		status = count_run(path, end, level, run, &present, &pages);
+		count = *run;
 		path_forget(space);
 	}
 	if (status != ST_OK)
@@ -256,15 +301,31 @@ static status_t clear_run(struct space *space, const struct path *path, uint64_t
 	return tables_drop_empty(space, path, level);
 }
 
+/* Of a large page only a part is meant. */
+static status_t descend_large(struct space *space, struct path *path)
+{
+	status_t status;
+
+	if (!frame_pool_has(1))
+		return ST_NO_MEMORY;
+	frame_pool_begin();
+	path->is_split = false;
+	path_split_large(space, path);
+	status = tables_run();
+	if (status != ST_OK)
+		frame_pool_undo();
+	return status;
+}
+
 /*
  * Go one level down at path->address; the table there is then the space's own.  *skip: nothing of
  * [start, end) is present below.
  */
-static status_t descend(struct space *space, struct path *path, uint32_t level, uint64_t start,
-	uint64_t end, bool *skip)
+static status_t descend(struct space *space, struct path *path, uint32_t level,
+	const struct clearing *range, bool *skip)
 {
 	const uint64_t *entries;
-	uint64_t pages, behind = entry_end(path->address, level), base = behind - level_span(level);
+	uint64_t pages, start = range->start, end = range->end, behind = entry_end(path->address, level), base = behind - level_span(level);
 	status_t status =
 		tables_read(path->table[level], level_index(path->address, level), 1, &entries);
 
@@ -275,6 +336,12 @@ static status_t descend(struct space *space, struct path *path, uint32_t level, 
 	*skip = !(entries[0] & PTE_P);
 	if (*skip)
 		return ST_OK;
+	if (level == 2 && entry_is_large(entries[0])) {
+		path->table[1] = 0;
+		if (range->keeps_large && start <= base && behind <= end)
+			return ST_OK;
+		return descend_large(space, path);
+	}
 	path->table[level - 1] = pte_pfn(entries[0]);
 	if (mmu_frame(path->table[level - 1])->refs == 1)
 		return ST_OK;
@@ -329,10 +396,11 @@ static status_t reach(struct space *space, struct path *path, const struct clear
 		status_t status = ST_OK;
 
 		if (!is_known)
-			status = descend(
-				space, path, *level, range->start, range->end, skip);
+			status = descend(space, path, *level, range, skip);
 		if (status != ST_OK || *skip)
 			return status;
+		if (*level == 2 && path->table[1] == 0)
+			return ST_OK;
 		--*level;
 	}
 	if (*level == 1 && !is_known)
@@ -381,7 +449,7 @@ status_t tables_own_edges(struct space *space, const struct clearing *range)
 /* See tables.h. */
 status_t tables_clear_step(struct space *space, uint64_t *cursor, const struct clearing *range)
 {
-	const struct clearing rest = { *cursor, range->end, range->floor, range->ceiling };
+	const struct clearing rest = { *cursor, range->end, range->floor, range->ceiling, false };
 	struct path path = { .address = *cursor };
 	uint32_t level, count;
 	bool skip;
@@ -394,7 +462,7 @@ status_t tables_clear_step(struct space *space, uint64_t *cursor, const struct c
 		return ST_OK;
 	}
 	count = droppable_length(*cursor, rest.end, rest.ceiling, level);
-	status = clear_run(space, &path, rest.end, level, count);
+	status = clear_run(space, &path, rest.end, level, &count);
 	if (status == ST_OK)
 		*cursor = (*cursor / level_span(level) + count) * level_span(level);
 	return status;
@@ -487,14 +555,25 @@ static status_t protect_pages(struct space *space, const struct path *path, uint
 	return status == ST_OK && change->opens ? give_write(space, path, count, change) : status;
 }
 
+/* A large page of which all is meant.  W is not given back: the next write sees whether it may have that. */
+static status_t protect_large(
+	struct space *space, const struct path *path, const struct rights_change *change)
+{
+	if (change->remove == 0 && change->add == 0)
+		return ST_OK;
+	add_protect_link(path, change->remove, change->add);
+	mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
+	return tables_run();
+}
+
 /* See tables.h. */
 status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end,
 	const struct rights_change *change)
 {
-	const struct clearing range = { *cursor, end, *cursor, *cursor }; /* no entry is within */
+	const struct clearing range = { *cursor, end, *cursor, *cursor, true }; /* no entry is within */
 	struct path path = { .address = *cursor };
 	uint64_t next = entry_end(*cursor, 2);
-	uint32_t level;
+	uint32_t level = 1;
 	bool skip = false;
 	status_t status = ST_OK;
 
@@ -507,7 +586,11 @@ status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end
 		return ST_OK;
 	}
 	next = next < end ? next : end;
-	status = protect_pages(space, &path, (uint32_t)((next - *cursor) / PAGE_SIZE), change);
+	if (level == 2)
+		status = protect_large(space, &path, change);
+	else
+		status = protect_pages(
+			space, &path, (uint32_t)((next - *cursor) / PAGE_SIZE), change);
 	if (status == ST_OK)
 		*cursor = next;
 	return status;

@@ -156,7 +156,7 @@ status_t request_madvise(struct request *request)
 	if (!region_map_covers(space->regions, start, start + bytes))
 		return ST_NOT_FOUND;
 	if (advice == ADVICE_DISCARD) {
-		const struct clearing range = { start, start + bytes, start, start + bytes };
+		const struct clearing range = { start, start + bytes, start, start + bytes, false };
 
 		status = request_own_edges(space, &range);
 		if (status != ST_OK)

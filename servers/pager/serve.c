@@ -8,7 +8,9 @@
 #include "serve.h"
 
 #include "account.h"
+#include "blocks.h"
 #include "fault_quick.h"
+#include "large.h"
 #include "request.h"
 #include "request_quick.h"
 #include "stat.h"
@@ -80,6 +82,28 @@ static enum reply_kind cure_path(
 	return REPLY_NONE;
 }
 
+/* A large page, in slices: as long as nobody else waits, here. */
+static enum reply_kind cure_large(struct space *space, struct message *message, struct path *path)
+{
+	bool is_clear, is_awaited;
+	status_t status;
+
+	large_begin(space, path->address);
+	do {
+		status = large_clear(space, &is_clear, &is_awaited);
+	} while (status == ST_OK && !is_clear && !is_awaited);
+	if (status != ST_OK) {
+		large_drop(space);
+		return cure_path(space, message, (uint32_t)message->w[1], path);
+	}
+	if (is_clear) {
+		large_add(space, path);
+		return reply_with_cure(message);
+	}
+	(void)job_begin(space, &status); /* its slices come later */
+	return postpone_fault(space, message->token);
+}
+
 /* What fault_quick() leaves. */
 static enum reply_kind cure_fault(struct space *space, struct message *message)
 {
@@ -87,6 +111,10 @@ static enum reply_kind cure_fault(struct space *space, struct message *message)
 
 	space->counters.faults++;
 	path_from_entries(&path, space, message->w[0], &message->w[3]);
+	blocks_refill();
+	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
+	if (large_is_due(space, (uint32_t)message->w[1], &path))
+		return cure_large(space, message, &path);
 	return cure_path(space, message, (uint32_t)message->w[1], &path);
 }
 
@@ -121,6 +149,7 @@ static __attribute__((noinline)) enum reply_kind handle_request(struct message *
 
 	pager_counters.requests++;
 	status = request_handle(&request);
+	blocks_refill();
 	if (request.is_later)
 		return REPLY_NONE;
 	if (status != ST_OK)

@@ -6,6 +6,7 @@
 #include "stat.h"
 
 #include "account.h"
+#include "blocks.h"
 #include "object.h"
 
 /* See the header. */
@@ -29,7 +30,7 @@ void stat_fill(struct pager_stat *answer)
 	answer->frames_copied = answer->faults_copy;
 	answer->frames_zeroed += answer->faults_zero;
 	answer->frames_total = frame_pool.total;
-	answer->frames_free = frame_pool.free;
+	answer->frames_free = blocks_frames_free();
 	answer->frames_blank = frame_pool_blanks();
 	answer->frames_reserve = frame_pool.reserve[FRAMES_PROGRAM];
 	answer->spaces = space_count;

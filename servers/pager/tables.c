@@ -5,7 +5,10 @@
  */
 #include "tables.h"
 
+#include "blocks.h"
 #include "stat.h"
+
+#define LARGE_REAPED 8u /* entries of a table that may hold large pages, in one step */
 
 /* Tables and message pages waiting for the reaper, linked by frame_info.next. */
 static struct {
@@ -32,7 +35,9 @@ void tables_collect(const uint64_t *results, uint32_t count)
 
 		switch (RESULT_KIND(results[i])) {
 		case RESULT_FRAME:
-			if (mmu_frame(pfn)->type == FRAME_DATA)
+			if (results[i] & RESULT_BLOCK)
+				blocks_drop(pfn);
+			else if (mmu_frame(pfn)->type == FRAME_DATA)
 				frame_pool_put_run(pfn, RESULT_COUNT(results[i]));
 			else
 				tables_orphan(pfn); /* a message page */
@@ -65,7 +70,7 @@ void tables_orphan(pfn_t pfn)
 /* See the header. */
 bool tables_orphans_left(void)
 {
-	return orphans.count != 0;
+	return orphans.count != 0 || blocks.dropped_count != 0;
 }
 
 /* See the header. */
@@ -74,15 +79,44 @@ uint64_t tables_orphan_count(void)
 	return orphans.count;
 }
 
+/* The end of each large page takes the kernel a look at its 512 frames: some entries of the first orphan.
+   Returns what that counts; 0: it is empty. */
+static uint32_t reap_large(pfn_t pfn)
+{
+	static uint32_t index; /* where to go on */
+
+	while (mmu_frame(pfn)->live != 0) {
+		uint32_t live = mmu_frame(pfn)->live;
+
+		index %= TABLE_ENTRIES;
+		mmu_add(op_head(OP_CLEAR, 0, pfn, index, LARGE_REAPED), 0, 0);
+		if (tables_run() != ST_OK)
+			return 0;
+		index += LARGE_REAPED;
+		if (mmu_frame(pfn)->live != live)
+			return BLOCK_FRAMES;
+	}
+	index = 0;
+	return 0;
+}
+
 /* See the header.  A message page has no entries. */
 uint32_t tables_reap_step(void)
 {
 	pfn_t pfn = orphans.first;
-	uint32_t live = mmu_frame(pfn)->live;
+	uint32_t live;
 
+	if (blocks.dropped_count != 0) {
+		blocks_reap();
+		return BLOCK_FRAMES;
+	}
+	live = mmu_frame(pfn)->live;
+	if (mmu_frame(pfn)->flags & FRAME_SPECIAL && mmu_frame(pfn)->type == FRAME_L2 &&
+		reap_large(pfn) != 0)
+		return BLOCK_FRAMES;
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
-	if (live != 0)
+	if (live != 0 && mmu_frame(pfn)->live != 0)
 		mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 	if (tables_run() == ST_OK)
@@ -103,6 +137,15 @@ status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t
 	return status;
 }
 
+/* The path may end in a large page: no table is below it, but a page. */
+static void path_end_large(struct path *path)
+{
+	if (!entry_is_large(path->entry[2]))
+		return;
+	path->table[1] = 0;
+	path->entry[1] = large_leaf(path->entry[2], path->address);
+}
+
 /* See the header. */
 void path_from_entries(
 	struct path *path, const struct space *space, uint64_t address, const uint64_t *entries)
@@ -117,6 +160,7 @@ void path_from_entries(
 		path->entry[level] = entry;
 		table = entry & PTE_P ? pte_pfn(entry) : 0;
 	}
+	path_end_large(path);
 }
 
 /* See the header. */
@@ -133,12 +177,15 @@ status_t path_read(struct path *path, const struct space *space, uint64_t addres
 		path->entry[level] = 0;
 		if (table == 0)
 			continue;
+		if (level == 1 && entry_is_large(path->entry[2]))
+			break;
 		status = tables_read(table, level_index(address, level), 1, &entries);
 		if (status != ST_OK)
 			return status;
 		path->entry[level] = entries[0];
 		table = entries[0] & PTE_P ? pte_pfn(entries[0]) : 0;
 	}
+	path_end_large(path);
 	return ST_OK;
 }
 
@@ -179,6 +226,27 @@ void path_split_level(struct space *space, struct path *path, uint32_t level)
 	space->counters.tables_split++;
 }
 
+/*
+ * See the header.  Its entry[1] is there already.  The flush is for translations of 2 MiB, which would outlive
+ * a change of one page.
+ */
+void path_split_large(struct space *space, struct path *path)
+{
+	pfn_t table = frame_pool_take_blank(KIND_TABLE), head = pte_pfn(path->entry[2]);
+	bool is_last = mmu_frame(head)->live == 1 && !path->is_split;
+
+	path_forget(space);
+	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[2], level_index(path->address, 2), 1), table,
+		path->entry[2]);
+	blocks_split(head, is_last);
+	path->entry[1] = large_leaf(path->entry[2], path->address);
+	path->entry[2] = pte_make(table, LINK_BITS);
+	path->table[1] = table;
+	path->is_broken_up = true;
+	pager_counters.tables_split++;
+	space->counters.tables_split++;
+}
+
 /* The other side of a fork is gone, or W was withheld: the entry may be written through again. */
 static void path_raise(struct path *path, uint32_t level)
 {
@@ -198,19 +266,21 @@ void path_own_to(struct space *space, struct path *path, bool write, uint32_t lo
 {
 	bool is_split = false;
 
+	path->is_split = path->is_broken_up = false;
 	for (uint32_t level = mmu_levels; level > lowest; level--) {
 		uint64_t entry = path->entry[level];
 
 		if (!(entry & PTE_P)) {
 			path_add_table(space, path, level);
+		} else if (level == 2 && entry_is_large(entry)) {
+			path_split_large(space, path);
 		} else if (is_split || mmu_frame(pte_pfn(entry))->refs > 1) {
 			path_split_level(space, path, level);
-			is_split = true;
+			path->is_split = is_split = true;
 		} else if (write && !(entry & PTE_W)) {
 			path_raise(path, level);
 		}
 	}
-	path->is_split = is_split;
 }
 
 /* See the header. */

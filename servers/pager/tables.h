@@ -31,7 +31,20 @@ struct path {
 	pfn_t table[LEVELS_MAX + 1];	/* by level, 1 = the leaf's; 0: not there */
 	uint64_t entry[LEVELS_MAX + 1]; /* by level; as it will be when what is collected has run */
 	bool is_split; /* path_own() split the leaf's table: the page has one sharer more */
+	bool is_broken_up; /* path_own() split a large page: the page has its first leaf entry */
 };
+
+/* Is it a present entry of a 2 MiB page?  (Of a table of level 2.) */
+static inline bool entry_is_large(uint64_t entry)
+{
+	return (entry & (PTE_P | PTE_PS)) == (PTE_P | PTE_PS);
+}
+
+/* Does the path end in one?  Then there is no leaf table, and entry[1] is what its entry would be. */
+static inline bool path_is_large(const struct path *path)
+{
+	return path->table[1] == 0 && entry_is_large(path->entry[2]);
+}
 
 /* Frames that path_own() takes at most. */
 #define PATH_FRAMES (LEVELS_MAX - 1)
@@ -97,6 +110,15 @@ void path_own(struct space *space, struct path *path, bool write);
 /* The same down to the table of this level only; what hangs below its entry is left alone. */
 void path_own_to(struct space *space, struct path *path, bool write, uint32_t lowest);
 
+/* One step of it: the large page of the path is split into pages of a leaf table. */
+void path_split_large(struct space *space, struct path *path);
+
+/* The entry of one page of a large one. */
+static inline uint64_t large_leaf(uint64_t entry, uint64_t address)
+{
+	return (entry & ~(uint64_t)PTE_PS) + level_index(address, 1) * (uint64_t)PAGE_SIZE;
+}
+
 /* One step of it: the table below the entry of this level is shared, and is split. */
 void path_split_level(struct space *space, struct path *path, uint32_t level);
 
@@ -138,6 +160,7 @@ MUST_CHECK status_t tables_list(const struct space *space, uint64_t *address,
 struct clearing {
 	uint64_t start, end;
 	uint64_t floor, ceiling;
+	bool keeps_large; /* they do not go: large pages that lie in the range are left as they are */
 };
 
 /* The range with what is mapped around it now: what lies in it is about to go. */

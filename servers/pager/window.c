@@ -9,6 +9,7 @@
 
 #define FRAMES_LEFT   64u /* windows are for times when memory is not short */
 #define LOOK_EVERY    16u /* full windows to a look at what was used */
+#define RUNS_MOST     8u  /* of frames in a window that are operations of their own: a reply has 63 */
 
 /* Which pages: the aligned window around the address, cut to the region. */
 static void window_place(
@@ -138,9 +139,24 @@ static uint32_t stream_pages(struct stream *stream, pfn_t table, uint32_t index)
 	return stream->pages;
 }
 
-/* A run of empty entries, as far as they are: cleared frames, as many operations as runs of frames. */
-static uint32_t fill_zeroes(struct space *space, const struct region *region, pfn_t table,
-	uint32_t index, uint32_t pages)
+/* Frames that do not follow one another, by a list. */
+static void fill_by_list(pfn_t table, uint32_t index, uint32_t pages, uint64_t bits)
+{
+	uint32_t list[WINDOW_LARGE + 6] = { 0 };
+
+	for (uint32_t i = 0; i < pages; i++)
+		list[i] = frame_pool_take(KIND_ANONYMOUS);
+	mmu_add(op_head(OP_FILL, FILL_CLEAR, table, index, pages), bits, 0);
+	for (uint32_t i = 0; i < pages; i += 6)
+		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
+			list[i + 2] | (uint64_t)list[i + 3] << 32,
+			list[i + 4] | (uint64_t)list[i + 5] << 32);
+}
+
+/* A run of empty entries, as far as they are: cleared frames, as many operations as runs of frames, or, if
+   these are too many, a list. */
+static uint32_t fill_zeroes(
+	const struct region *region, pfn_t table, uint32_t index, uint32_t pages)
 {
 	uint64_t bits = region_leaf_bits(region) | PTE_W;
 	uint32_t count;
@@ -149,10 +165,13 @@ static uint32_t fill_zeroes(struct space *space, const struct region *region, pf
 		pfn_t first;
 
 		count = pages;
+		if (__builtin_expect(mmu_count == RUNS_MOST, 0)) {
+			fill_by_list(table, index, pages, bits);
+			break;
+		}
 		first = frame_pool_take_run_for_zeroes(KIND_ANONYMOUS, &count);
 		mmu_add(op_head(OP_FILL, FILL_CLEAR, table, index, count), pte_make(first, bits), 0);
 	}
-	space->counters.faults_zero++;
 	return mmu_count;
 }
 
@@ -180,7 +199,8 @@ static uint32_t quick_stream(struct space *space, const struct region *region, u
 		least(pages, TABLE_ENTRIES - index), (region->end - address + PAGE_SIZE - 1) / PAGE_SIZE);
 	stream->next = stream->behind = stream_place(table, index) + stream_place(0, pages);
 	window_begin(space, table, address, access, pages);
-	return fill_zeroes(space, region, table, index, pages);
+	space->counters.faults_zero++;
+	return fill_zeroes(region, table, index, pages);
 }
 
 static uint32_t quick_large(struct space *space, const struct region *region, uint64_t address,
@@ -195,7 +215,8 @@ static uint32_t quick_large(struct space *space, const struct region *region, ui
 	if (!has_frames(space, pages))
 		return 0;
 	window_begin(space, table, address, access, pages);
-	return fill_zeroes(space, region, table, level_index(start, 1), pages);
+	space->counters.faults_zero++;
+	return fill_zeroes(region, table, level_index(start, 1), pages);
 }
 
 /* The operations, collected; 0: nothing has changed. */

@@ -64,7 +64,7 @@ static bool frame_is_equal(pfn_t pfn)
 	const struct frame *frame = &frame_table[pfn];
 	const struct model_frame *other = &model.frame[pfn];
 	uint32_t flags = (other->dirty ? FRAME_DIRTY : 0) | (other->in_block ? FRAME_BLOCK : 0) |
-			 (other->lent_to ? FRAME_LENT : 0) | (other->special ? FRAME_SPECIAL : 0);
+			 (other->kept ? FRAME_KEPT : 0) | (other->lent_to ? FRAME_LENT : 0) | (other->special ? FRAME_SPECIAL : 0);
 	uint64_t live = other->lent_to	  ? other->lent_to
 			: other->in_block ? other->large
 					  : other->live;

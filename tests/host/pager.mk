@@ -13,6 +13,9 @@ pager_window_SOURCES := tests/host/pager_window_test.c $(PAGER_MACHINE)
 HOST_TESTS += pager_stock
 pager_stock_SOURCES := tests/host/pager_stock_test.c $(PAGER_MACHINE)
 
+HOST_TESTS += pager_large
+pager_large_SOURCES := tests/host/pager_large_test.c $(PAGER_MACHINE)
+
 HOST_TESTS += pager_failure
 pager_failure_SOURCES := tests/host/pager_failure_test.c $(PAGER_MACHINE)
 

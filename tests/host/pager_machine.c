@@ -188,6 +188,15 @@ status_t mmu_run(void)
 	return status;
 }
 
+bool machine_awaited;
+
+/* See mmu.h. */
+status_t mmu_run_and_look(bool *is_awaited)
+{
+	*is_awaited = machine_awaited;
+	return mmu_run();
+}
+
 /* ---- answers that come later ---- */
 
 #define LATE_MAX 64
@@ -585,6 +594,8 @@ uint64_t machine_entry(uint64_t id, uint64_t address)
 	uint64_t words[8], rights = PTE_P | PTE_W | PTE_U;
 
 	sim_fault_words(space->top, address, 0, 0, words);
+	if (words[5] & PTE_P && words[5] & PTE_PS) /* of its page */
+		words[6] = (words[5] & ~(uint64_t)PTE_PS) + (address & 0x1ff000);
 	for (uint32_t i = 0; i < LAYOUT_LEVELS; i++)
 		rights &= words[3 + i];
 	if (!(rights & PTE_P))

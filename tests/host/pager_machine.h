@@ -52,6 +52,9 @@ enum machine_plant {
 extern enum machine_plant machine_plant;
 extern bool machine_shoots_down;
 
+/* Messages always wait for the pager, as it sees it (mmu_run_and_look()). */
+extern bool machine_awaited;
+
 /* Growth of the pager's own memory is refused after n - 1 more times; 0: never.  Returns how often
    it was since it was set before. */
 uint32_t machine_fail_heap(uint32_t n);

@@ -269,8 +269,8 @@ static void advise(uint64_t page, uint64_t pages, uint64_t advice)
 
 static void test_large_windows_come_whole_at_any_write(void)
 {
-	map_at(0, 512, RW, 0, 0);
-	advise(0, 512, ADVICE_LARGE);
+	map_at(0, 511, RW, 0, 0); /* no room for a large page */
+	advise(0, 511, ADVICE_LARGE);
 	write_page(200); /* makes the table, too */
 	CHECK_EQUAL(resident(), 1);
 	write_page(300);
@@ -279,6 +279,36 @@ static void test_large_windows_come_whole_at_any_write(void)
 	CHECK_EQUAL(present(3 * LARGE), 2 * LARGE);
 	CHECK_EQUAL(resident(), 2 * LARGE);
 	for (uint64_t page = 3 * LARGE; page < 5 * LARGE; page++)
+		CHECK_EQUAL(access_page(page, FAULT_WRITE), 0);
+	CHECK_EQUAL(machine_faults, 3);
+}
+
+/* The first frames of the queue do not follow one another any more. */
+static void scatter_frames(void)
+{
+	pfn_t frames[256], pfn = frame_pool.first;
+
+	for (uint32_t i = 0; i < 256; i++, pfn = frame_pool.info[pfn].next)
+		frames[i] = pfn;
+	for (uint32_t i = 0; i < 255; i++)
+		frame_pool.info[frames[i * 3 % 256]].next = frames[(i + 1) * 3 % 256];
+	frame_pool.info[frames[255 * 3 % 256]].next = pfn;
+	frame_pool.first = frames[0];
+}
+
+/* More runs of frames than a reply has operations. */
+static void test_large_windows_of_scattered_frames_are_one_fault_each(void)
+{
+	map_at(0, 511, RW, 0, 0);
+	write_page(510);
+	advise(0, 511, ADVICE_LARGE);
+	write_page(3 * LARGE - 1); /* alone: the first in its region */
+	scatter_frames();
+	write_page(0);
+	CHECK_EQUAL(machine_faults, 3);
+	CHECK_EQUAL(present(0), LARGE);
+	CHECK_EQUAL(resident(), LARGE + 2);
+	for (uint64_t page = 0; page < LARGE; page++)
 		CHECK_EQUAL(access_page(page, FAULT_WRITE), 0);
 	CHECK_EQUAL(machine_faults, 3);
 }
@@ -427,6 +457,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(no_window_when_frames_are_few),
 	CHECK_TEST(a_window_of_scattered_frames),
 	CHECK_TEST(large_windows_come_whole_at_any_write),
+	CHECK_TEST(large_windows_of_scattered_frames_are_one_fault_each),
 	CHECK_TEST(large_windows_end_where_the_advice_ends),
 	CHECK_TEST(advice_divides_and_joins_regions),
 	CHECK_TEST(large_windows_leave_relatives_alone),

@@ -121,12 +121,9 @@ static status_t table_named(const struct model *model, const struct model_call *
 
 /* ---- entries ---- */
 
-static status_t large_allowed(const struct model *model, struct model_call *call, uint64_t entry)
+/* Are the frames from here on a block, or may the caller make them one? */
+static status_t block_allowed(const struct model *model, struct model_call *call, uint64_t head)
 {
-	uint64_t head = NUMBER(entry);
-
-	if ((entry & ~(BITS_LEAF | PTE_PS | PTE_FRAME)) || head >> 28 || head % 512)
-		return ST_BAD_ARGUMENT;
 	if (head + 512 > MODEL_FRAMES || !owns(model, call, head))
 		return ST_BAD_FRAME;
 	if (model->frame[head].in_block)
@@ -143,6 +140,15 @@ static status_t large_allowed(const struct model *model, struct model_call *call
 			return ST_BUSY;
 	}
 	return ST_OK;
+}
+
+static status_t large_allowed(const struct model *model, struct model_call *call, uint64_t entry)
+{
+	uint64_t head = NUMBER(entry);
+
+	if ((entry & ~(BITS_LEAF | PTE_PS | PTE_FRAME)) || head >> 28 || head % 512)
+		return ST_BAD_ARGUMENT;
+	return block_allowed(model, call, head);
 }
 
 static status_t link_allowed(
@@ -209,7 +215,9 @@ static void count_one(struct model *model, uint64_t entry)
 	bool stale = false;
 
 	if (entry & PTE_PS) {
-		if (target->large++ == 0) {
+		if (target->large++ == 0 && target->in_block) {
+			stale = target->stale; /* kept: it tells of all */
+		} else if (target->large == 1) {
 			for (uint64_t i = number; i < number + 512; i++) {
 				stale |= model->frame[i].refs == 0 && model->frame[i].stale;
 				model->frame[i].in_block = true;
@@ -235,6 +243,17 @@ static status_t may_go(const struct model *model, struct model_call *call, uint6
 	return target->refs == 1 && !has_room(call, 1) ? ST_MORE : ST_OK;
 }
 
+static void dissolve(struct model *model, uint64_t head)
+{
+	bool dirty = model->frame[head].dirty;
+
+	model->frame[head].kept = false;
+	for (uint64_t i = head; i < head + 512; i++) {
+		model->frame[i].in_block = false;
+		model->frame[i].dirty |= dirty;
+	}
+}
+
 static void large_gone(struct model *model, struct model_call *call, uint64_t entry)
 {
 	uint64_t head = NUMBER(entry);
@@ -244,11 +263,12 @@ static void large_gone(struct model *model, struct model_call *call, uint64_t en
 	dirty = model->frame[head].dirty;
 	if (--model->frame[head].large != 0)
 		return;
-	for (uint64_t i = head; i < head + 512; i++) {
-		model->frame[i].in_block = false;
-		model->frame[i].dirty |= dirty;
+	for (uint64_t i = head; i < head + 512; i++)
 		model->frame[i].stale |= model->frame[i].refs == 0;
-	}
+	if (model->frame[head].kept)
+		model->frame[head].stale = true;
+	else
+		dissolve(model, head);
 	report(call,
 		(uint64_t)RESULT_FRAME << 60 | RESULT_BLOCK | (dirty ? RESULT_DIRTY : 0) | head);
 }
@@ -266,8 +286,13 @@ static void gone(struct model *model, struct model_call *call, uint64_t entry)
 	if (target->type == FRAME_ZERO)
 		return;
 	target->dirty |= (entry & PTE_D) != 0;
-	if (--target->refs != 0 || target->in_block)
+	if (--target->refs != 0)
 		return;
+	if (target->in_block) {
+		if (model->frame[number & ~511ull].large == 0)
+			target->stale = model->frame[number & ~511ull].stale = true;
+		return;
+	}
 	target->stale = true;
 	report(call, kind << 60 | (target->dirty ? RESULT_DIRTY : 0) | number);
 }
@@ -646,10 +671,89 @@ static status_t do_copy_or_move(struct model *model, struct model_call *call)
 	return status;
 }
 
+/* May this frame become a table? */
+static status_t fresh_allowed(const struct model *model, const struct model_call *call)
+{
+	uint64_t fresh = call->op.a;
+
+	if (!owns(model, call, fresh))
+		return ST_BAD_FRAME;
+	if (model->frame[fresh].type != FRAME_FREE && model->frame[fresh].type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	return unused(&model->frame[fresh]) ? ST_OK : ST_BUSY;
+}
+
+/* A 2 MiB entry: 512 entries of a new table in its place. */
+static status_t do_split_large(
+	struct model *model, struct model_call *call, uint64_t parent, uint64_t index)
+{
+	uint64_t entry = model->word[parent][index], head = NUMBER(entry), fresh = call->op.a;
+	status_t status;
+
+	if (!same(entry, call->op.b))
+		return ST_MISMATCH;
+	if (!owns(model, call, head))
+		return ST_BAD_FRAME;
+	status = fresh_allowed(model, call);
+	if (status != ST_OK)
+		return status;
+	if (!pay(call, 512))
+		return ST_MORE;
+	for (uint64_t i = head; i < head + 512; i++)
+		if (model->frame[i].refs >= model->limit)
+			return ST_LIMIT;
+	if (model->frame[fresh].stale)
+		full_flush(model);
+	model->frame[fresh] = (struct model_frame){
+		.type = FRAME_L1, .pool = model->frame[fresh].pool, .refs = 1, .live = 512
+	};
+	for (uint64_t i = 0; i < 512; i++) {
+		model->frame[head + i].refs++;
+		model->word[fresh][i] = (entry & ~(PTE_PS | PTE_D)) + (i << 12);
+	}
+	store(model, parent, index, fresh << 12 | PTE_P | PTE_W | PTE_U | PTE_A);
+	model->frame[head].dirty |= (entry & PTE_D) != 0;
+	if (--model->frame[head].large == 0)
+		dissolve(model, head);
+	return ST_OK;
+}
+
+static status_t do_block(struct model *model, struct model_call *call)
+{
+	uint64_t head = OP_PFN(call->op.head);
+	struct model_frame *frame;
+	bool stale = false;
+	status_t status;
+
+	if (call->op.a > 1 || call->op.b || head % 512)
+		return ST_BAD_ARGUMENT;
+	status = block_allowed(model, call, head);
+	if (status != ST_OK)
+		return status;
+	frame = &model->frame[head];
+	if (frame->kept == (call->op.a == 1))
+		return ST_MISMATCH;
+	if (call->op.a == 0) {
+		if (frame->large == 0 && !pay(call, 512))
+			return ST_MORE;
+		if (frame->large == 0)
+			dissolve(model, head);
+		frame->kept = false;
+		return ST_OK;
+	}
+	for (uint64_t i = head; i < head + 512 && !frame->kept; i++)
+		stale |= model->frame[i].refs == 0 && model->frame[i].stale;
+	if (!frame->in_block && stale)
+		frame->stale = true;
+	for (uint64_t i = head; i < head + 512; i++)
+		model->frame[i].in_block = true;
+	frame->kept = true;
+	return ST_OK;
+}
+
 static status_t split_allowed(struct model *model, struct model_call *call)
 {
-	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head),
-		 fresh = call->op.a, entry;
+	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head), entry;
 	status_t status = table_named(model, call, parent, index, 1);
 
 	if (status != ST_OK)
@@ -665,12 +769,9 @@ static status_t split_allowed(struct model *model, struct model_call *call)
 		return ST_BAD_FRAME;
 	if (model->frame[NUMBER(entry)].refs == 1)
 		return ST_MISMATCH;
-	if (!owns(model, call, fresh))
-		return ST_BAD_FRAME;
-	if (model->frame[fresh].type != FRAME_FREE && model->frame[fresh].type != FRAME_DATA)
-		return ST_WRONG_TYPE;
-	if (!unused(&model->frame[fresh]))
-		return ST_BUSY;
+	status = fresh_allowed(model, call);
+	if (status != ST_OK)
+		return status;
 	return pay(call, 512) ? ST_OK : ST_MORE;
 }
 
@@ -679,8 +780,12 @@ static status_t do_split(struct model *model, struct model_call *call)
 	static struct model before;
 	uint64_t parent = OP_PFN(call->op.head), index = OP_INDEX(call->op.head),
 		 fresh = call->op.a, entry, old;
-	status_t status = split_allowed(model, call);
+	status_t status = table_named(model, call, parent, index, 1);
 
+	if (status == ST_OK && model_level(model, parent) == 2 &&
+		(model->word[parent][index] & (PTE_P | PTE_PS)) == (PTE_P | PTE_PS))
+		return do_split_large(model, call, parent, index);
+	status = split_allowed(model, call);
 	if (status != ST_OK)
 		return status;
 	entry = model->word[parent][index];
@@ -922,6 +1027,8 @@ static status_t do_operation(struct model *model, struct model_call *call)
 		return do_copy_or_move(model, call);
 	case OP_SPLIT:
 		return do_split(model, call);
+	case OP_BLOCK:
+		return do_block(model, call);
 	case OP_CLEAR:
 	case OP_PROTECT:
 	case OP_READ:

@@ -24,6 +24,7 @@ struct model_frame {
 	uint64_t large;	  /* 2 MiB entries that name this frame */
 	uint32_t lent_to; /* 0: nobody */
 	bool dirty, in_block, special;
+	bool kept; /* the head of a block that stays one without 2 MiB entries */
 	bool stale; /* its last reference went after the last full flush */
 };
 

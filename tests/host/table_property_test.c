@@ -224,7 +224,7 @@ static void make_copy_or_move(uint32_t code)
 		call.op.a ^= 1ull << below(64);
 }
 
-/* A parent whose entry is a table with another parent, if one is found soon. */
+/* A parent whose entry is a table with another parent, or a large page, if one is found soon. */
 static void make_split(void)
 {
 	pfn_t parent = any_table();
@@ -235,6 +235,8 @@ static void make_split(void)
 
 		if ((entry & PTE_P) && pte_pfn(entry) < MODEL_FRAMES &&
 			model_level(&model, pte_pfn(entry)) && model.frame[pte_pfn(entry)].refs > 1)
+			break;
+		if ((entry & PTE_P) && (entry & PTE_PS) && percent(30))
 			break;
 		parent = any_table();
 		index = any_index(parent);
@@ -288,8 +290,10 @@ static void make_operation(void)
 		make_fill();
 	else if (choice < 62)
 		make_copy_or_move(OP_COPY);
-	else if (choice < 70)
+	else if (choice < 69)
 		make_split();
+	else if (choice < 70)
+		make(OP_BLOCK, percent(90) ? BLOCK : any_frame(), 0, 0, below(percent(98) ? 2 : 3), 0);
 	else if (choice < 74)
 		make_copy_or_move(OP_MOVE);
 	else if (choice < 79)
@@ -382,7 +386,7 @@ static bool frame_is_equal(pfn_t pfn)
 	const struct model_frame *expected = &model.frame[pfn];
 	uint32_t flags =
 		(expected->dirty ? FRAME_DIRTY : 0) | (expected->in_block ? FRAME_BLOCK : 0) |
-		(expected->lent_to ? FRAME_LENT : 0) | (expected->special ? FRAME_SPECIAL : 0);
+		(expected->kept ? FRAME_KEPT : 0) | (expected->lent_to ? FRAME_LENT : 0) | (expected->special ? FRAME_SPECIAL : 0);
 	uint64_t live = expected->lent_to    ? expected->lent_to
 			: expected->in_block ? expected->large
 					     : expected->live;

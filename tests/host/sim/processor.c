@@ -287,9 +287,26 @@ static void table_require(const struct walk_state *walk, uint32_t level)
 			walk->at.frame, level, (unsigned long long)walk->at.address);
 }
 
+/* The walk ends in a 2 MiB page: the processor remembers all of it, as its 512 pages. */
+static void walk_end_large(struct walk_state *walk, uint64_t entry)
+{
+	struct cached page = walk->at;
+
+	page.level = 1;
+	for (uint32_t i = 0; i < 512; i++) {
+		page.address = (walk->at.address & ~(SPAN(2) - 1)) + i * SPAN(1);
+		page.frame = pte_pfn(entry) + i;
+		entry_keep(&page);
+	}
+	walk->at.level = 1;
+	walk->at.frame = pte_pfn(entry) + (uint32_t)(walk->at.address / SPAN(1) % 512);
+}
+
 /* One step down; false: refused. */
 static bool walk_step(struct walk_state *walk)
 {
+	bool is_leaf;
+
 	uint32_t level = walk->at.level - 1u;
 	uint64_t *entries, *entry;
 
@@ -300,16 +317,21 @@ static bool walk_step(struct walk_state *walk)
 	if (!(*entry & PTE_P))
 		return false;
 	walk->error |= FAULT_PRESENT;
-	if (pte_pfn(*entry) >= frame_count || (level > 1 && *entry & PTE_PS))
+	is_leaf = level == 1 || (level == 2 && *entry & PTE_PS);
+	if (pte_pfn(*entry) >= frame_count || (!is_leaf && *entry & PTE_PS))
 		panic("a malformed entry 0x%llx of level %u", (unsigned long long)*entry, level);
 	if (!(*entry & PTE_U))
 		return false;
-	if (level == 1 && !rights_allow(walk->at.rights, walk->access))
+	if (is_leaf && !rights_allow(walk->at.rights, walk->access))
 		return false;
 	*entry |= PTE_A;
-	if (level == 1 && walk->access & FAULT_WRITE)
+	if (is_leaf && walk->access & FAULT_WRITE)
 		*entry |= PTE_D;
-	walk->at.rights |= level == 1 ? *entry & PTE_D : 0;
+	walk->at.rights |= is_leaf ? *entry & PTE_D : 0;
+	if (is_leaf && level == 2) {
+		walk_end_large(walk, *entry);
+		return true;
+	}
 	walk->at.frame = pte_pfn(*entry);
 	walk->at.level = (uint8_t)level;
 	return true;

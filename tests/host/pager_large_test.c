@@ -1,0 +1,745 @@
+/*
+ * Tests of large pages: 2 MiB that come by one fault, and everything that touches a part of them.
+ *
+ * Each test starts with a machine of 64 MiB and a pager without spaces, and ends with all spaces
+ * destroyed and every frame back.  All rules are checked behind each step.  The random histories
+ * compare each page with a plain table of values, on processors that forget no translation by themselves.
+ *
+ * Usage: pager_large [NAME]
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "check.h"
+#include "pager_machine.h"
+#include "sim/processor.h"
+#include <faultline/frame.h>
+
+#include "../../servers/pager/blocks.h"
+#include "../../servers/pager/fault.h"
+#include "../../servers/pager/mmu.h"
+#include "../../servers/pager/space.h"
+
+#define FRAMES 16384u
+#define BASE   0x40000000ull
+#define RW     (MAP_READ | MAP_WRITE)
+#define PAGE   4096ull
+#define TABLE  512u /* pages of a large one */
+
+static uint64_t space, frames_at_start;
+
+static struct pager_stat stats(void)
+{
+	struct pager_stat stat;
+
+	memcpy(&stat, machine_system(PAGER_STAT, 0, 0, 0, 0, 0, 0)->payload, sizeof(stat));
+	return stat;
+}
+
+static uint64_t at(uint64_t page)
+{
+	return BASE + page * PAGE;
+}
+
+static status_t ask(uint64_t who, uint32_t label, uint64_t page, uint64_t pages, uint64_t w2, uint64_t w3,
+	uint64_t w4)
+{
+	status_t status = machine_program(who, label, at(page), pages * PAGE, w2, w3, w4)->status;
+
+	machine_check();
+	return status;
+}
+
+static void advise(uint64_t page, uint64_t pages, uint64_t advice)
+{
+	CHECK_EQUAL(ask(space, PAGER_MADVISE, page, pages, advice, 0, 0), ST_OK);
+}
+
+/* Memory for large pages. */
+static void map_large(uint64_t pages)
+{
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, pages, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	advise(0, pages, ADVICE_LARGE);
+}
+
+static uint32_t write_as(uint64_t who, uint64_t page, uint64_t word)
+{
+	uint32_t reason = machine_access(who, at(page), FAULT_WRITE, &word);
+
+	machine_check();
+	return reason;
+}
+
+static void write_page(uint64_t who, uint64_t page, uint64_t word)
+{
+	CHECK_EQUAL(write_as(who, page, word), REASON_NONE);
+}
+
+static uint64_t read_page(uint64_t who, uint64_t page)
+{
+	uint64_t word = UINT64_MAX;
+
+	CHECK_EQUAL(machine_access(who, at(page), 0, &word), REASON_NONE);
+	machine_check();
+	return word;
+}
+
+static uint64_t fork_of(uint64_t who)
+{
+	const struct machine_answer *answer = machine_system(PAGER_SPACE_FORK, who, 2000, 0, 0, 0, 0);
+
+	CHECK_EQUAL(answer->status, ST_OK);
+	machine_check();
+	return answer->w[0];
+}
+
+static void destroy(uint64_t who)
+{
+	CHECK_EQUAL(machine_system(PAGER_SPACE_DESTROY, who, 0, 0, 0, 0, 0)->status, ST_OK);
+	machine_settle();
+	machine_check();
+}
+
+static uint64_t resident(uint64_t who)
+{
+	return space_find(who)->resident;
+}
+
+/* Is the page a part of a large one? */
+static bool is_large(uint64_t who, uint64_t page)
+{
+	pfn_t pfn = pte_pfn(machine_entry(who, at(page)));
+
+	return pfn != 0 && mmu_frame(pfn)->flags & FRAME_BLOCK && mmu_frame(pfn)->refs == 0;
+}
+
+static void before(void)
+{
+	machine_awaited = false;
+	machine_start(FRAMES);
+	frames_at_start = stats().frames_free;
+	space = machine_system(PAGER_SPACE_CREATE, 1000, CLASS_PROGRAM, 0, 0, 0, 0)->w[0];
+}
+
+static void after(void)
+{
+	machine_awaited = false;
+	machine_system(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, 0, 0, 0, 0, 0);
+	if (space != 0)
+		destroy(space);
+	machine_settle();
+	machine_check();
+	CHECK_EQUAL(stats().frames_free, frames_at_start);
+}
+
+/* ---- the first touch ---- */
+
+static void test_first_write_brings_two_megabytes(void)
+{
+	map_large(2 * TABLE);
+	write_page(space, 100, 7);
+	CHECK_EQUAL(resident(space), TABLE);
+	CHECK(is_large(space, 0) && is_large(space, TABLE - 1) && !is_large(space, TABLE));
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page == 100 ? 7 : 0);
+	write_page(space, 101, 8);
+	CHECK_EQUAL(machine_faults, 1);
+	write_page(space, 2 * TABLE - 1, 9);
+	CHECK_EQUAL(machine_faults, 2);
+	CHECK_EQUAL(resident(space), 2 * TABLE);
+}
+
+static void test_a_block_that_was_used_is_cleared(void)
+{
+	pfn_t head;
+
+	for (uint32_t round = 0; round < 2; round++) {
+		map_large(TABLE);
+		write_page(space, 0, 1);
+		for (uint64_t page = 0; page < TABLE; page++) {
+			CHECK_EQUAL(read_page(space, page), page == 0 ? 1 : 0);
+			write_page(space, page, page + 5);
+		}
+		if (round == 1)
+			CHECK_EQUAL(pte_pfn(machine_entry(space, at(0))), head);
+		head = pte_pfn(machine_entry(space, at(0)));
+		CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, TABLE, 0, 0, 0), ST_OK);
+		machine_settle();
+	}
+}
+
+static void test_the_region_must_hold_it_all(void)
+{
+	map_large(2 * TABLE - 1);
+	write_page(space, TABLE, 1);
+	CHECK(!is_large(space, TABLE));
+	write_page(space, 5, 1);
+	CHECK(is_large(space, 5));
+	advise(0, 2 * TABLE - 1, ADVICE_SMALL);
+	CHECK(is_large(space, 5));
+}
+
+static void test_what_is_there_already_stays_small(void)
+{
+	map_large(TABLE);
+	CHECK_EQUAL(read_page(space, 3), 0);
+	write_page(space, 4, 1);
+	CHECK(!is_large(space, 4) && !is_large(space, 3));
+}
+
+static void test_without_blocks_pages_are_small(void)
+{
+	blocks_refill();
+	while (blocks.count != 0) {
+		blocks.low = frame_pool.free + 1;
+		blocks_refill();
+	}
+	map_large(TABLE);
+	write_page(space, 0, 1);
+	CHECK(!is_large(space, 0));
+	write_page(space, 64, 1);
+	CHECK_EQUAL(resident(space), 65);
+	machine_check();
+}
+
+static void test_blocks_help_out_when_frames_are_few(void)
+{
+	uint64_t blocks_before = blocks.count, reserve = frame_pool.reserve[FRAMES_SERVER];
+
+	CHECK(blocks_before > 8);
+	machine_system(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, frame_pool.free - reserve, 0, 0, 0, 0);
+	map_large(TABLE);
+	write_page(space, 0, 1);
+	CHECK(blocks.count < blocks_before);
+	machine_check();
+}
+
+/* Somebody waits: the fault is cured slice by slice. */
+static struct machine_access begin_slowly(uint64_t page)
+{
+	struct machine_access write = {
+		.space = space, .address = at(page), .access = FAULT_WRITE, .word = 3
+	};
+
+	machine_awaited = true;
+	CHECK_EQUAL(machine_try(&write), MACHINE_WAITS);
+	machine_check();
+	return write;
+}
+
+static void test_others_are_served_between_slices(void)
+{
+	struct machine_access write;
+	uint32_t label = 99, slices = 0;
+	uint64_t word;
+
+	map_large(TABLE);
+	write = begin_slowly(9);
+	CHECK(machine_is_busy(space));
+	CHECK_EQUAL(machine_program(space, PAGER_MUNMAP, at(0), PAGE, 0, 0, 0)->status, ST_AGAIN);
+	while (!machine_take_late(write.token, &label, &word)) {
+		CHECK(machine_slice());
+		machine_check();
+		slices++;
+	}
+	CHECK(slices == 7 && label == FAULT_RESUME);
+	CHECK(is_large(space, 9) && resident(space) == TABLE);
+	CHECK_EQUAL(read_page(space, 9), 0);
+}
+
+static void test_a_space_that_ends_meanwhile_gives_the_block_back(void)
+{
+	uint64_t count;
+
+	map_large(TABLE);
+	count = blocks.count;
+	(void)begin_slowly(9);
+	CHECK(machine_slice());
+	CHECK_EQUAL(blocks.count, count - 1);
+	destroy(space);
+	space = 0;
+	CHECK_EQUAL(blocks.count, count);
+}
+
+static void test_a_cure_for_a_thread_that_is_gone_is_taken_back(void)
+{
+	struct machine_access write = {
+		.space = space, .address = at(5), .access = FAULT_WRITE, .word = 3, .lost = true
+	};
+	uint64_t count;
+
+	map_large(TABLE);
+	count = blocks.count;
+	CHECK_EQUAL(machine_try(&write), MACHINE_WAITS);
+	machine_check();
+	CHECK_EQUAL(blocks.count, count);
+	CHECK_EQUAL(resident(space), 0);
+	write_page(space, 5, 1);
+	CHECK(is_large(space, 5));
+}
+
+/* ---- a part of it ---- */
+
+static void fill_large(uint64_t pages)
+{
+	map_large(pages);
+	for (uint64_t page = 0; page < pages; page++)
+		write_page(space, page, page + 1);
+	CHECK(is_large(space, 0));
+}
+
+static void test_unmapping_a_part(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MUNMAP, 100, 50, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(resident(space), TABLE - 50);
+	for (uint64_t page = 0; page < TABLE; page++)
+		if (page < 100 || page >= 150)
+			CHECK_EQUAL(read_page(space, page), page + 1);
+	CHECK_EQUAL(write_as(space, 120, 1), REASON_NO_REGION);
+	write_page(space, 99, 77);
+	CHECK_EQUAL(machine_faults, 2);
+}
+
+static void test_unmapping_all_gives_the_block_back(void)
+{
+	uint64_t count = blocks.count;
+
+	fill_large(2 * TABLE);
+	CHECK_EQUAL(blocks.count, count - 2);
+	CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, 2 * TABLE, 0, 0, 0), ST_OK);
+	machine_settle();
+	CHECK_EQUAL(blocks.count, count);
+	CHECK_EQUAL(resident(space), 0);
+}
+
+static void test_protecting_a_part(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 10, 5, MAP_READ, 0, 0), ST_OK);
+	CHECK(!is_large(space, 0));
+	CHECK_EQUAL(write_as(space, 12, 1), REASON_PROTECTION);
+	CHECK_EQUAL(read_page(space, 12), 13);
+	write_page(space, 9, 5);
+	write_page(space, 15, 5);
+	CHECK_EQUAL(resident(space), TABLE);
+}
+
+static void test_protecting_all_keeps_it_large(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, TABLE, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(write_as(space, 12, 1), REASON_PROTECTION);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, TABLE, RW, 0, 0), ST_OK);
+	CHECK_EQUAL(read_page(space, 12), 13);
+	write_page(space, 12, 14);
+	CHECK(is_large(space, 12));
+	write_page(space, 13, 15);
+	CHECK_EQUAL(read_page(space, 13), 15);
+	CHECK_EQUAL(machine_faults, 4);
+}
+
+/* Rights that came to a part are given to that part alone. */
+static void test_rights_for_a_part(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, TABLE, 0, 0, 0), ST_OK);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, 256, MAP_READ, 0, 0), ST_OK);
+	CHECK_EQUAL(read_page(space, 12), 13);
+	CHECK_EQUAL(write_as(space, 12, 1), REASON_PROTECTION);
+	CHECK_EQUAL(write_as(space, 300, 1), REASON_PROTECTION);
+}
+
+static void test_discarding_a_part(void)
+{
+	fill_large(TABLE);
+	advise(64, 64, ADVICE_DISCARD);
+	CHECK_EQUAL(resident(space), TABLE - 64);
+	CHECK_EQUAL(read_page(space, 63), 64);
+	CHECK_EQUAL(read_page(space, 64), 0);
+	CHECK_EQUAL(read_page(space, 128), 129);
+}
+
+static void test_moving_all_and_a_part(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MREMAP, 0, TABLE, TABLE * PAGE, REMAP_MAY_MOVE | REMAP_FIXED, at(4 * TABLE)),
+		ST_OK);
+	machine_settle();
+	CHECK(is_large(space, 4 * TABLE));
+	CHECK_EQUAL(read_page(space, 4 * TABLE + 3), 4);
+	CHECK_EQUAL(ask(space, PAGER_MREMAP, 4 * TABLE + 8, 16, 16 * PAGE, REMAP_MAY_MOVE | REMAP_FIXED,
+			    at(TABLE + 1)),
+		ST_OK);
+	machine_settle();
+	machine_check();
+	for (uint64_t page = 0; page < 16; page++)
+		CHECK_EQUAL(read_page(space, TABLE + 1 + page), page + 9);
+	CHECK_EQUAL(read_page(space, 4 * TABLE + 7), 8);
+	CHECK_EQUAL(write_as(space, 4 * TABLE + 8, 1), REASON_NO_REGION);
+	CHECK_EQUAL(resident(space), TABLE);
+}
+
+static void test_moving_into_a_part(void)
+{
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MMAP, TABLE, 8, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	write_page(space, TABLE + 2, 55);
+	CHECK_EQUAL(ask(space, PAGER_MREMAP, TABLE, 8, 8 * PAGE, REMAP_MAY_MOVE | REMAP_FIXED, at(40)), ST_OK);
+	machine_settle();
+	machine_check();
+	CHECK_EQUAL(read_page(space, 39), 40);
+	CHECK_EQUAL(read_page(space, 42), 55);
+	CHECK_EQUAL(read_page(space, 40), 0);
+	CHECK_EQUAL(read_page(space, 48), 49);
+}
+
+static void test_system_servers_write_and_read_it(void)
+{
+	uint64_t word = 4711;
+	struct machine_request request = {
+		.badge = BADGE_SYSTEM | 1,
+		.label = PAGER_SPACE_WRITE,
+		.w = { space, at(30) },
+		.payload = &word,
+		.bytes = sizeof(word),
+	};
+
+	fill_large(TABLE);
+	CHECK_EQUAL(machine_call(&request)->status, ST_OK);
+	CHECK_EQUAL(read_page(space, 30), 4711);
+	memcpy(&word, machine_system(PAGER_SPACE_READ, space, at(31), 8, 0, 0, 0)->payload, 8);
+	CHECK_EQUAL(word, 32);
+	CHECK(is_large(space, 30));
+}
+
+static void test_populating_leaves_it_as_it_is(void)
+{
+	fill_large(TABLE);
+	advise(0, TABLE, ADVICE_POPULATE);
+	machine_settle();
+	CHECK(is_large(space, 30) && resident(space) == TABLE);
+}
+
+/* ---- fork ---- */
+
+static void test_fork_shares_it_until_a_write(void)
+{
+	uint64_t child;
+
+	fill_large(TABLE);
+	child = fork_of(space);
+	CHECK_EQUAL(read_page(child, 8), 9);
+	CHECK(is_large(child, 8));
+	write_page(child, 8, 80);
+	CHECK(is_large(space, 8) && !is_large(child, 8));
+	CHECK_EQUAL(read_page(space, 8), 9);
+	CHECK_EQUAL(read_page(child, 9), 10);
+	write_page(space, 9, 90); /* splits, too, and that was the last */
+	CHECK_EQUAL(read_page(child, 9), 10);
+	CHECK_EQUAL(read_page(space, 9), 90);
+	for (uint64_t page = 0; page < TABLE; page++) {
+		write_page(space, page, 1000 + page);
+		write_page(child, page, 2000 + page);
+	}
+	for (uint64_t page = 0; page < TABLE; page++) {
+		CHECK_EQUAL(read_page(space, page), 1000 + page);
+		CHECK_EQUAL(read_page(child, page), 2000 + page);
+	}
+	CHECK(resident(space) == TABLE && resident(child) == TABLE);
+	destroy(child);
+}
+
+static void test_the_last_owner_takes_it_back_whole(void)
+{
+	uint64_t child, copies;
+
+	fill_large(TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 2 * TABLE, 1, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	child = fork_of(space);
+	write_page(child, 2 * TABLE, 1); /* splits the tables above */
+	write_page(space, 2 * TABLE, 1);
+	destroy(child);
+	copies = stats().frames_copied;
+	write_page(space, 8, 80);
+	CHECK(is_large(space, 8) && machine_entry(space, at(9)) & PTE_W);
+	CHECK_EQUAL(stats().frames_copied, copies);
+	CHECK_EQUAL(read_page(space, 9), 10);
+}
+
+static void test_what_relatives_have_split_is_not_taken_back(void)
+{
+	uint64_t child;
+
+	fill_large(TABLE);
+	child = fork_of(space);
+	write_page(child, 8, 80);
+	write_page(space, 300, 5); /* the child has the other 511 still */
+	CHECK_EQUAL(read_page(child, 300), 301);
+	destroy(child);
+	write_page(space, 301, 6);
+	CHECK_EQUAL(read_page(space, 302), 303);
+}
+
+static void test_a_block_ends_when_relatives_keep_pages_of_it(void)
+{
+	uint64_t child, count = blocks.count;
+
+	fill_large(TABLE);
+	child = fork_of(space);
+	write_page(child, 8, 80);
+	CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, TABLE, 0, 0, 0), ST_OK);
+	machine_settle();
+	machine_check();
+	CHECK_EQUAL(blocks.count, count - 1);
+	write_page(child, 9, 90); /* nobody else has it now */
+	CHECK_EQUAL(read_page(child, 9), 90);
+	CHECK_EQUAL(read_page(child, 10), 11);
+	destroy(child);
+}
+
+/* ---- random histories ---- */
+
+#define CHUNKS	  6u
+#define PAGES	  (CHUNKS * TABLE)
+#define PROCESSES 3u
+#define STEPS	  1500u
+
+struct process {
+	uint64_t space; /* 0: none */
+	uint64_t value[PAGES];
+	uint8_t rights[PAGES]; /* MAP_READ, MAP_WRITE */
+	bool is_mapped[PAGES];
+};
+static struct process processes[PROCESSES];
+static uint64_t draws;
+
+static uint32_t below(uint32_t n)
+{
+	draws ^= draws << 13;
+	draws ^= draws >> 7;
+	draws ^= draws << 17;
+	return (uint32_t)(draws >> 20) % n;
+}
+
+static void set_pages(struct process *process, uint32_t page, uint32_t count, bool is_mapped, uint8_t rights)
+{
+	for (uint32_t i = page; i < page + count; i++) {
+		if (!is_mapped || !process->is_mapped[i])
+			process->value[i] = 0;
+		process->is_mapped[i] = is_mapped;
+		process->rights[i] = is_mapped ? rights : 0;
+	}
+}
+
+/* A range: mostly whole tables, or a few pages. */
+static uint32_t any_range(uint32_t *count)
+{
+	uint32_t page = below(CHUNKS) * TABLE;
+
+	*count = TABLE;
+	if (below(3) == 0)
+		return page;
+	page += below(TABLE);
+	*count = 1 + below(below(2) ? 8 : TABLE);
+	*count = *count < PAGES - page ? *count : PAGES - page;
+	return page;
+}
+
+static void step_access(struct process *process)
+{
+	uint32_t page = below(PAGES), write = below(2);
+	uint64_t word = draws;
+	uint32_t reason = machine_access(process->space, at(page), write ? FAULT_WRITE : 0, &word);
+
+	if (!process->is_mapped[page]) {
+		CHECK_EQUAL(reason, REASON_NO_REGION);
+	} else if (!(process->rights[page] & (write ? MAP_WRITE : MAP_READ))) {
+		CHECK_EQUAL(reason, REASON_PROTECTION);
+	} else {
+		CHECK_EQUAL(reason, REASON_NONE);
+		if (write)
+			process->value[page] = word;
+		else
+			CHECK_EQUAL(word, process->value[page]);
+	}
+}
+
+static bool is_mapped_all(const struct process *process, uint32_t page, uint32_t count)
+{
+	for (uint32_t i = page; i < page + count; i++)
+		if (!process->is_mapped[i])
+			return false;
+	return true;
+}
+
+static void step_map(struct process *process)
+{
+	uint32_t count, page = any_range(&count);
+
+	CHECK_EQUAL(ask(process->space, PAGER_MMAP, page, count, RW | MAP_FIXED_AT, 0, 0), ST_OK);
+	set_pages(process, page, count, false, 0);
+	set_pages(process, page, count, true, RW);
+	if (is_mapped_all(process, page / TABLE * TABLE, TABLE))
+		CHECK_EQUAL(ask(process->space, PAGER_MADVISE, page / TABLE * TABLE, TABLE, ADVICE_LARGE, 0, 0),
+			ST_OK);
+}
+
+static void step_rights(struct process *process)
+{
+	static const uint8_t rights[] = { 0, MAP_READ, RW, RW };
+	uint32_t count, page = any_range(&count), choice = below(4);
+
+	if (!is_mapped_all(process, page, count))
+		return;
+	CHECK_EQUAL(ask(process->space, PAGER_MPROTECT, page, count, rights[choice], 0, 0), ST_OK);
+	set_pages(process, page, count, true, rights[choice]);
+}
+
+static void step_unmap(struct process *process)
+{
+	uint32_t count, page = any_range(&count);
+
+	if (below(2)) {
+		CHECK_EQUAL(ask(process->space, PAGER_MUNMAP, page, count, 0, 0, 0), ST_OK);
+		set_pages(process, page, count, false, 0);
+	} else if (is_mapped_all(process, page, count)) {
+		CHECK_EQUAL(ask(process->space, PAGER_MADVISE, page, count, ADVICE_DISCARD, 0, 0), ST_OK);
+		for (uint32_t i = page; i < page + count; i++)
+			process->value[i] = 0;
+	}
+}
+
+static void step_move(struct process *process)
+{
+	uint32_t count, page = any_range(&count), target = below(2) ? page % TABLE + below(CHUNKS) * TABLE : below(PAGES);
+	status_t status;
+
+	if (target + count > PAGES || (page < target + count && target < page + count))
+		return;
+	status = ask(process->space, PAGER_MREMAP, page, count, count * PAGE, REMAP_MAY_MOVE | REMAP_FIXED, at(target));
+	if (status != ST_OK) {
+		CHECK_EQUAL(status, ST_NOT_FOUND); /* a hole, or several regions */
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		process->value[target + i] = process->value[page + i];
+		process->rights[target + i] = process->rights[page + i];
+		process->is_mapped[target + i] = true;
+	}
+	set_pages(process, page, count, false, 0);
+}
+
+static void step_fork(struct process *process)
+{
+	struct process *child = &processes[below(PROCESSES)];
+
+	if (child == process)
+		return;
+	if (child->space != 0)
+		destroy(child->space);
+	*child = *process;
+	child->space = fork_of(process->space);
+}
+
+static void step_server(struct process *process)
+{
+	uint32_t page = below(PAGES);
+	uint64_t word = draws;
+	struct machine_request request = {
+		.badge = BADGE_SYSTEM | 1,
+		.label = PAGER_SPACE_WRITE,
+		.w = { process->space, at(page) },
+		.payload = &word,
+		.bytes = sizeof(word),
+	};
+	status_t status = machine_call(&request)->status;
+
+	CHECK_EQUAL(status == ST_OK, process->is_mapped[page] && process->rights[page] & MAP_WRITE);
+	if (status == ST_OK)
+		process->value[page] = word;
+}
+
+static void random_history(uint64_t seed)
+{
+	uint32_t large = 0;
+
+	draws = seed * 0x9e3779b97f4a7c15ull;
+	memset(processes, 0, sizeof(processes));
+	processes[0].space = space;
+	machine_shoots_down = true;
+	processors_disturb(seed);
+	for (uint32_t step = 0; step < STEPS; step++) {
+		struct process *process = &processes[below(PROCESSES)];
+		uint32_t choice = below(40);
+
+		if (process->space == 0)
+			continue;
+		machine_awaited = below(4) == 0;
+		if (choice < 4)
+			step_map(process);
+		else if (choice < 6)
+			step_rights(process);
+		else if (choice < 8)
+			step_unmap(process);
+		else if (choice < 10)
+			step_move(process);
+		else if (choice < 12)
+			step_fork(process);
+		else if (choice < 14)
+			step_server(process);
+		else
+			step_access(process);
+		machine_check();
+		for (uint32_t page = 0; page < PAGES && step % 4 == 0; page += TABLE)
+			large += is_large(process->space, page);
+	}
+	CHECK(large > 10);
+	machine_shoots_down = false;
+	space = 0;
+	for (uint32_t i = 0; i < PROCESSES; i++)
+		if (processes[i].space != 0)
+			destroy(processes[i].space);
+}
+
+static void test_random_histories(void)
+{
+	for (uint64_t seed = 1; seed <= 12; seed++) {
+		if (seed != 1)
+			before();
+		random_history(seed);
+		if (seed != 12)
+			after();
+	}
+}
+
+static const struct check_test tests[] = {
+	CHECK_TEST(first_write_brings_two_megabytes),
+	CHECK_TEST(a_block_that_was_used_is_cleared),
+	CHECK_TEST(the_region_must_hold_it_all),
+	CHECK_TEST(what_is_there_already_stays_small),
+	CHECK_TEST(without_blocks_pages_are_small),
+	CHECK_TEST(blocks_help_out_when_frames_are_few),
+	CHECK_TEST(others_are_served_between_slices),
+	CHECK_TEST(a_space_that_ends_meanwhile_gives_the_block_back),
+	CHECK_TEST(a_cure_for_a_thread_that_is_gone_is_taken_back),
+	CHECK_TEST(unmapping_a_part),
+	CHECK_TEST(unmapping_all_gives_the_block_back),
+	CHECK_TEST(protecting_a_part),
+	CHECK_TEST(protecting_all_keeps_it_large),
+	CHECK_TEST(rights_for_a_part),
+	CHECK_TEST(discarding_a_part),
+	CHECK_TEST(moving_all_and_a_part),
+	CHECK_TEST(moving_into_a_part),
+	CHECK_TEST(system_servers_write_and_read_it),
+	CHECK_TEST(populating_leaves_it_as_it_is),
+	CHECK_TEST(fork_shares_it_until_a_write),
+	CHECK_TEST(the_last_owner_takes_it_back_whole),
+	CHECK_TEST(what_relatives_have_split_is_not_taken_back),
+	CHECK_TEST(a_block_ends_when_relatives_keep_pages_of_it),
+	CHECK_TEST(random_histories),
+};
+
+int main(int argc, char **argv)
+{
+	return check_run(tests, sizeof(tests) / sizeof(tests[0]), before, after, argc, argv);
+}
