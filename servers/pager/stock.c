@@ -10,13 +10,18 @@
 
 static uint64_t waiting; /* token; 0: nobody waits */
 static bool is_due;	 /* it is to be answered */
+static uint64_t cleared; /* frames cleared here that pages may take ... */
+static uint64_t spare;	 /* ... and how many they were given when somebody looked last */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* So many are to be blank. */
 static uint64_t wanted(void)
 {
-	uint64_t share = frame_pool.free / STOCK_SHARE;
-
-	return share < STOCK_MOST ? share : STOCK_MOST;
+	return least(frame_pool.free / STOCK_SHARE, STOCK_MOST);
 }
 
 /* Whoever waits does so until no more are left. */
@@ -47,12 +52,12 @@ void stock_look(void)
 		blanks_are_low(blanks);
 	if (for_tables < frame_pool.blanks.low)
 		for_tables = frame_pool.blanks.low;
+	cleared -= spare - frame_pool.blanks.spare;
 	if (blanks > for_tables)
-		for_pages = blanks - for_tables;
-	else
-		for_tables = blanks;
-	frame_pool.blanks.spare = for_pages;
-	frame_pool.blanks.kept = for_tables < TABLES_AT_ONCE ? for_tables : TABLES_AT_ONCE;
+		for_pages = least(blanks - for_tables, cleared);
+	for_tables = blanks - for_pages;
+	spare = frame_pool.blanks.spare = for_pages;
+	frame_pool.blanks.kept = least(for_tables, TABLES_AT_ONCE);
 	frame_pool.blanks.rest = for_tables - frame_pool.blanks.kept;
 }
 
@@ -68,6 +73,7 @@ static void clear_some(uint32_t count)
 		return; /* somebody else's by now: lost, and pager_check() reports it */
 	for (uint32_t i = 0; i < count; i++)
 		frame_pool_put(first + i);
+	cleared += count;
 }
 
 /* See the header. */
@@ -75,6 +81,7 @@ void stock_start(void)
 {
 	waiting = 0;
 	is_due = false;
+	cleared = spare = 0;
 }
 
 /* See the header. */
@@ -84,7 +91,7 @@ bool stock_fill(void)
 
 	if (blanks >= wanted())
 		return false;
-	clear_some((uint32_t)(missing < STOCK_STEP ? missing : STOCK_STEP));
+	clear_some((uint32_t)least(missing, STOCK_STEP));
 	stock_look();
 	return true;
 }

@@ -11,7 +11,7 @@
  * an idle machine is at rest.
  *
  * Blank frames are shared out: some for the next tables and objects, which come first, some for pages, down to
- * the mark.  Whoever takes counts down what is his, and looks when that is 0: then the mark is compared, and
+ * the mark, but no more than were cleared here: the frames of tables are scattered, and pages come in runs.  Whoever takes counts down what is his, and looks when that is 0: then the mark is compared, and
  * the answer goes out with the next slice of work (job.h).
  *
  * SPDX-License-Identifier: BSD-2-Clause
