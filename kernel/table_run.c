@@ -118,6 +118,42 @@ static __attribute__((noinline)) uint32_t clear_pages(
 	return i;
 }
 
+/* The same for pages that others map as well, and ZERO: nothing of them ends, so there is nothing to report.  Returns where
+   it stopped, at something else. */
+static __attribute__((noinline)) uint32_t clear_shared_pages(
+	const struct table *table, uint32_t i, uint32_t end)
+{
+	uint32_t live = table->frame->live;
+
+	for (; i < end && live != 0; i++) {
+		uint64_t old = table->entries[i];
+		const struct frame *page;
+
+		if (!(old & PTE_P))
+			break;
+		page = entry_target(old);
+		if (page->type == FRAME_DATA ? page->refs == 1 : page->type != FRAME_ZERO)
+			break;
+		entry_drop_shared(__atomic_exchange_n(&table->entries[i], 0, __ATOMIC_RELAXED));
+		live--;
+	}
+	table->frame->live = (uint16_t)live;
+	return i;
+}
+
+/* Both by turns. */
+static uint32_t clear_usual_pages(
+	struct batch *batch, const struct table *table, uint32_t i, uint32_t end)
+{
+	uint32_t shared;
+
+	do {
+		shared = clear_pages(batch, table, i, end);
+		i = clear_shared_pages(table, shared, end);
+	} while (i != shared);
+	return i;
+}
+
 /* A run becomes 0; what goes for good is reported. */
 status_t table_op_clear(struct batch *batch, const struct op *op)
 {
@@ -132,7 +168,7 @@ status_t table_op_clear(struct batch *batch, const struct op *op)
 	end = run.first + run_take(batch, run.count);
 	for (i = run.first; run.table.frame->live != 0; i++) {
 		if ((OP_FLAGS(op->head) & OP_CLEAR_RUNS) && run.table.level == 1)
-			i = clear_pages(batch, &run.table, i, end);
+			i = clear_usual_pages(batch, &run.table, i, end);
 		if (run.table.frame->live == 0)
 			break;
 		i = entries_skip_zero(run.table.entries, i, end);

@@ -825,6 +825,26 @@ static void test_clear_reports_runs_of_frames_by_one_result(void)
 	CHECK(live(L1) == 0 && refs(DATA_FIRST + 3) == 1 && refs(DATA_FIRST + 5) == 0);
 }
 
+/* Of these nothing ends, so nothing is reported; D is kept. */
+static void test_clear_of_shared_pages_reports_nothing(void)
+{
+	CHECK_EQUAL(set(L1, 0, page(0) | PTE_D, 0), ST_OK);
+	CHECK_EQUAL(set(L1_TWO, 0, page(0), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 1, pte_make(SIM_ZERO_FRAME, PAGE_RO), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 2, page(2), 0), ST_OK); /* twice in one table: once it is shared */
+	CHECK_EQUAL(set(L1, 3, page(2), 0), ST_OK);
+	CHECK_EQUAL(set(L1, 5, 0x770, 0), ST_OK);
+	CHECK_EQUAL(set(L1, 6, page(3), 0), ST_OK);
+	CHECK_EQUAL(set(L1_TWO, 3, page(3), 0), ST_OK);
+	CHECK_EQUAL(run(OP_CLEAR | OP_CLEAR_RUNS << 8, L1, 0, 512, 0, 0), ST_OK);
+	CHECK_EQUAL(sim_last.count, 3);
+	CHECK_EQUAL(sim_last.results[0], result_of(RESULT_FRAME, DATA_FIRST + 2));
+	CHECK_EQUAL(sim_last.results[1], result_of(RESULT_WORD, 0));
+	CHECK(live(L1) == 0 && refs(DATA_FIRST) == 1 && refs(DATA_FIRST + 3) == 1);
+	CHECK_EQUAL(frame_table[DATA_FIRST].flags, FRAME_DIRTY);
+	sim_check();
+}
+
 static void test_runs_stop_when_the_list_is_full(void)
 {
 	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
@@ -1226,6 +1246,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(split_flushes_for_a_just_freed_frame),
 	CHECK_TEST(clear_reports_what_went),
 	CHECK_TEST(clear_reports_runs_of_frames_by_one_result),
+	CHECK_TEST(clear_of_shared_pages_reports_nothing),
 	CHECK_TEST(runs_stop_when_the_list_is_full),
 	CHECK_TEST(clear_stops_when_the_list_is_full),
 	CHECK_TEST(protect_changes_rights_of_present_entries),
