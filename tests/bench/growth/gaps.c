@@ -25,6 +25,7 @@
 #define BYTES_MOST    64u
 #define SITES_MOST    8u
 #define SYSCALL_BYTES 2u
+#define PAGE_BYTES    4096u
 #define ADD	      0 /* QEMU_PLUGIN_INLINE_ADD_U64 */
 #define NO_REGISTERS  0 /* QEMU_PLUGIN_CB_NO_REGS */
 
@@ -35,8 +36,7 @@ typedef void (*insn_callback_t)(unsigned processor, void *data);
 extern size_t qemu_plugin_tb_n_insns(const struct tb *tb);
 extern struct insn *qemu_plugin_tb_get_insn(const struct tb *tb, size_t index);
 extern uint64_t qemu_plugin_insn_vaddr(const struct insn *insn);
-extern const void *qemu_plugin_insn_data(const struct insn *insn);
-extern size_t qemu_plugin_insn_size(const struct insn *insn);
+extern void *qemu_plugin_insn_haddr(const struct insn *insn);
 extern void qemu_plugin_register_vcpu_tb_trans_cb(
 	uint64_t id, void (*callback)(uint64_t, struct tb *));
 extern void qemu_plugin_register_vcpu_tb_exec_inline(
@@ -81,37 +81,39 @@ static void receive_returns(unsigned processor, void *data)
 	is_out = true;
 }
 
-/* Is what lies before the instruction in its block the pager's? */
-static bool is_pager_before(const struct site *site, const struct tb *tb, size_t index)
+static size_t smaller(size_t a, size_t b)
 {
-	for (size_t i = 0; i < index; i++) {
-		const struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t back = site->at - qemu_plugin_insn_vaddr(insn);
+	return a < b ? a : b;
+}
 
-		if (back <= site->before_count &&
-			memcmp(site->before + site->before_count - back, qemu_plugin_insn_data(insn),
-				qemu_plugin_insn_size(insn)) != 0)
-			return false;
+/* Is the code around this instruction the pager's, as far as its page goes?  (A block of translated code may
+   begin right at the instruction.) */
+static bool is_pager(const struct site *site, const struct insn *insn)
+{
+	uint64_t offset = qemu_plugin_insn_vaddr(insn) - site->at; /* 0, or behind the system call */
+	size_t in_page = qemu_plugin_insn_vaddr(insn) % PAGE_BYTES;
+	const uint8_t *code = qemu_plugin_insn_haddr(insn);
+	size_t before, after = smaller(site->after_count, PAGE_BYTES - in_page);
+
+	if (!code)
+		return false;
+	if (offset == 0) {
+		before = smaller(site->before_count, in_page);
+		return memcmp(code - before, site->before + site->before_count - before, before) == 0;
 	}
-	return index > 0;
+	before = smaller(site->before_count, in_page < SYSCALL_BYTES ? 0 : in_page - SYSCALL_BYTES);
+	return memcmp(code, site->after, after) == 0 &&
+	       memcmp(code - SYSCALL_BYTES - before,
+		       site->before + site->before_count - before, before) == 0;
 }
 
-static bool is_pager_after(const struct site *site, const struct insn *insn)
+static void watch(const struct site *site, struct insn *insn)
 {
-	size_t size = qemu_plugin_insn_size(insn);
-
-	return size <= site->after_count &&
-	       memcmp(site->after, qemu_plugin_insn_data(insn), size) == 0;
-}
-
-static void watch(const struct site *site, struct tb *tb, size_t index)
-{
-	struct insn *insn = qemu_plugin_tb_get_insn(tb, index);
 	uint64_t address = qemu_plugin_insn_vaddr(insn);
 
-	if (address == site->at && is_pager_before(site, tb, index))
+	if (address == site->at && is_pager(site, insn))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_begins, NO_REGISTERS, NULL);
-	if (address == site->at + SYSCALL_BYTES && is_pager_after(site, insn))
+	if (address == site->at + SYSCALL_BYTES && is_pager(site, insn))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_returns, NO_REGISTERS, NULL);
 }
 
@@ -123,7 +125,7 @@ static void translate(uint64_t id, struct tb *tb)
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD, &executed, count);
 	for (size_t i = 0; i < count; i++)
 		for (uint32_t site = 0; site < site_count; site++)
-			watch(&sites[site], tb, i);
+			watch(&sites[site], qemu_plugin_tb_get_insn(tb, i));
 }
 
 static void report(uint64_t id, void *data)
