@@ -300,6 +300,19 @@ static inline void frame_pool_set_kind(pfn_t pfn, enum frame_kind kind)
 void frame_pool_put(pfn_t pfn);
 void frame_pool_put_run(pfn_t first, uint32_t count);
 
+/* frame_pool_put_run() of one frame: where they are scattered there are many of these. */
+static inline void frame_pool_put_used(pfn_t pfn)
+{
+	if (__builtin_expect(frame_pool.first == 0, 0)) {
+		frame_pool_put_run(pfn, 1);
+		return;
+	}
+	frame_pool.info[frame_pool.last].next = pfn;
+	frame_pool.info[pfn] = (struct frame_info){ .kind = KIND_FREE };
+	frame_pool.last = pfn;
+	frame_pool.free++;
+}
+
 /* Frames taken from here on belong to one undertaking. */
 static inline void frame_pool_begin(void)
 {

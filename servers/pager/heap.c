@@ -43,6 +43,8 @@ void *heap_window(enum heap_window window)
 	return (void *)(LAYOUT_VMALLOC + (uint64_t)window * HEAP_WINDOW_BYTES);
 }
 
+#define PAGE_OPS 9u /* operations of one page, at most: with two tables, while the pager starts */
+
 /* Frames that growing by these bytes may take: pages, L1 tables, L2 tables. */
 static uint64_t frames_needed(uint64_t bytes)
 {
@@ -96,14 +98,15 @@ status_t heap_grow(void *address, uint64_t bytes)
 	if (!frame_pool_has(frames_needed(bytes)))
 		return ST_NO_MEMORY;
 	for (uint64_t end = at + bytes; at < end; at += PAGE_SIZE) {
-		status_t status;
+		status_t status = ST_OK;
 
 		(void)map_page(at);
-		status = mmu_run();
+		if (mmu_room() < PAGE_OPS)
+			status = mmu_run();
 		if (status != ST_OK)
 			return status;
 	}
-	return ST_OK;
+	return mmu_run();
 }
 
 /* See heap_kernel.h. */

@@ -15,12 +15,13 @@
 #include "stock.h"
 #include "tables.h"
 
-/* Steps of one slice; each is some batches of a few hundred entries. */
-#define SLICE_STEPS	  2u /* one of JOB_LARGE: it clears as much as a call of the kernel can */
+/* Steps of one slice, if they are short; each is some batches of a few hundred entries. */
+#define SLICE_STEPS	  8u
 #define REGIONS_AT_ONCE	  2u /* of a range that is unmapped; more are left to the reaper */
-#define REAP_ENTRIES	  512u /* then no further table is begun ... */
-#define REAP_TABLE	  64u  /* ... each of which counts so much besides */
 #define REGIONS_PER_SLICE 128u
+#define REGIONS_PER_STEP  32u /* to be changed: for each eight of them nodes for a change are asked for */
+#define EFFORT_REGION	  50u /* to take one apart */
+#define REAP_EFFORT	  12000u /* then no further table is begun: the next slice takes it whole */
 #define SETTLERS_MAX	  16u
 
 /* Spaces with a job, in the order of their turns. */
@@ -102,7 +103,7 @@ static status_t step_unmap(struct space *space, bool *done)
 static status_t step_protect(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	uint32_t changes = job->change.is_one ? 2 : 1 + REGIONS_PER_SLICE / 8;
+	uint32_t changes = job->change.is_one ? 2 : 1 + REGIONS_PER_STEP / 8;
 	status_t status;
 
 	if (!job->regions_next) {
@@ -116,7 +117,7 @@ static status_t step_protect(struct space *space, bool *done)
 	status = region_map_reserve(space->regions, changes);
 	if (status == ST_OK)
 		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
-			REGIONS_PER_SLICE, &job->cursor);
+			REGIONS_PER_STEP, &job->cursor);
 	space_rights_changed(space);
 	*done = status == ST_OK && job->cursor >= job->end;
 	return status;
@@ -125,11 +126,11 @@ static status_t step_protect(struct space *space, bool *done)
 static status_t step_advise(struct space *space, bool *done)
 {
 	struct job *job = &space->job;
-	status_t status = region_map_reserve(space->regions, 1 + REGIONS_PER_SLICE / 8);
+	status_t status = region_map_reserve(space->regions, 1 + REGIONS_PER_STEP / 8);
 
 	if (status == ST_OK)
 		status = region_map_advise(&space->regions, job->cursor, job->end, job->rights,
-			REGIONS_PER_SLICE, &job->cursor);
+			REGIONS_PER_STEP, &job->cursor);
 	space_regions_changed(space);
 	*done = status == ST_OK && job->cursor >= job->end;
 	return status;
@@ -197,7 +198,7 @@ static enum slice job_slice(struct space *space, status_t *status)
 {
 	enum job_kind kind = (enum job_kind)space->job.kind;
 
-	for (uint32_t i = kind == JOB_LARGE ? SLICE_STEPS - 1 : 0; i < SLICE_STEPS; i++) {
+	for (uint32_t i = 0; i < SLICE_STEPS && tables_effort < EFFORT_SLICE; i++) {
 		bool done;
 
 		*status = job_step(space, &done);
@@ -285,10 +286,12 @@ static void answer_settlers(void)
 
 static void reap_tables(void)
 {
-	uint32_t entries = 0;
+	uint32_t enough = EFFORT_SLICE;
 
-	while (tables_orphans_left() && entries < REAP_ENTRIES)
-		entries += REAP_TABLE + tables_reap_step();
+	while (tables_orphans_left() && tables_effort < enough) {
+		tables_reap_step();
+		enough = REAP_EFFORT;
+	}
 }
 
 /* See the header. */
@@ -300,13 +303,16 @@ void job_reap_regions(void)
 /* See the header. */
 void job_run_slice(void)
 {
+	tables_effort = 0;
 	fault_settle();
 	latest_settle();
 	blocks_refill();
-	if (jobs.count != 0)
+	if (jobs.count != 0) {
 		run_space_slice();
-	else if (regions_left)
+	} else if (regions_left) {
+		tables_effort += REGIONS_PER_SLICE * EFFORT_REGION;
 		regions_left = region_map_reap(REGIONS_PER_SLICE);
+	}
 	reap_tables();
 	stock_wake();
 	account_retry();

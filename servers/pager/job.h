@@ -6,7 +6,7 @@
  * began the job is answered at its end.  Besides, the reaper takes orphaned tables and released
  * region maps apart.
  *
- * A slice is a few batches, well below 50,000 instructions.  Spaces take turns.
+ * A slice is a few batches that end in time (tables_effort).  Spaces take turns.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

@@ -95,6 +95,7 @@ status_t large_step(struct space *space, bool *done)
 	bool is_clear, is_awaited;
 	status_t status = large_clear(space, &is_clear, &is_awaited);
 
+	tables_effort += EFFORT_SLICE;
 	*done = is_clear || status != ST_OK;
 	if (status != ST_OK)
 		large_drop(space);

@@ -7,7 +7,7 @@
  *           -> nothing:  a slice of a job, then look again
  *
  * While there is work left (jobs, the reaper) receiving does not wait, and every so many messages a
- * slice is done anyway.
+ * slice is done anyway, unless the message before it took long itself.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -27,16 +27,26 @@
 
 #define HERE (SLOT_SELF | (uint64_t)OWN_SLOT_RECEIVE << RR_SLOT_SHIFT)
 
+static uint32_t messages; /* since the last slice */
+
+static void run_slice(void)
+{
+	messages = 0;
+	job_run_slice();
+}
+
 /* What is to be done after a reply of this kind and a receive, or one of the two.  Of a reply that was
    refused the kernel leaves tag and token in *message as they were sent. */
 static enum reply_kind handle_outcome(
 	struct message *message, status_t status, enum reply_kind kind)
 {
 	mmu_count = 0;
-	if (status == ST_OK)
+	if (status == ST_OK) {
+		messages++;
 		return serve_message(message);
+	}
 	if (status == ST_EMPTY) {
-		job_run_slice();
+		run_slice();
 		return REPLY_NONE;
 	}
 	if (kind == REPLY_NONE)
@@ -88,7 +98,6 @@ static _Noreturn void serve(void)
 {
 	struct message message = { 0 };
 	enum reply_kind kind = REPLY_NONE;
-	uint32_t messages = 0;
 
 	for (;;) {
 		if (!job_pending() && cure.filled != 0) {
@@ -96,15 +105,17 @@ static _Noreturn void serve(void)
 		} else if (!job_pending()) {
 			status_t status = serve_quickly(&message, &kind);
 
+			messages = 0;
 			kind = handle_outcome(&message, status, kind);
-		} else if (++messages % MESSAGES_PER_SLICE != 0) {
+		} else if (messages < MESSAGES_PER_SLICE || tables_effort > EFFORT_SLICE) {
 			kind = exchange(&message, kind, RR_RECEIVE | RR_NONBLOCK);
 		} else {
-			/* Messages keep coming: let the work go on before the next one. */
+			/* Messages keep coming: let the work go on before the next one.  (Those that take long
+			   cannot keep coming: a space has one job.) */
 			if (kind != REPLY_NONE)
 				kind = exchange(&message, kind, 0);
 			if (kind == REPLY_NONE)
-				job_run_slice();
+				run_slice();
 		}
 	}
 }

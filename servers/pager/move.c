@@ -216,6 +216,7 @@ status_t move_step(struct space *space, const struct move *move, uint64_t *curso
 				run.count),
 			(uint64_t)to << OP_PFN_SHIFT | (uint64_t)index << OP_INDEX_SHIFT, 0);
 	path_forget(space);
+	tables_effort += run.count * EFFORT_ENTRY / 2;
 	if (mmu_count != 0)
 		mmu_add(op_head(OP_FLUSH, 0, space->frame, 0, 0), 0, 0);
 	status = tables_run();

@@ -15,16 +15,36 @@
 #include "object.h"
 #include "stat.h"
 
-#define RUN_PAGES \
-	24u /* a clearing operation each, and one that fills: within a batch and a slice */
+#define RUN_PAGES    28u /* within a slice */
+#define EFFORT_CLEAR 550u /* to clear and map one */
+#define EFFORT_TOUCH 3000u /* to do so by a fault, besides the looks at tables */
+
+/* Collect what fills the empty ones of these entries, run by run. */
+static void add_fills(pfn_t table, uint32_t index, uint32_t count, const bool *is_empty, uint64_t bits)
+{
+	uint32_t run;
+
+	for (uint32_t i = 0; i < count; i += run) {
+		pfn_t first;
+
+		for (run = 0; i + run < count && is_empty[i + run]; run++)
+			continue;
+		if (run == 0) {
+			run = 1;
+			continue;
+		}
+		first = frame_pool_take_run_for_zeroes(KIND_ANONYMOUS, &run);
+		mmu_add(op_head(OP_FILL, FILL_CLEAR, table, index + i, run), pte_make(first, bits), 0);
+		pager_counters.frames_zeroed += run;
+	}
+}
 
 /* Fill the empty ones of `count` entries from the cursor on. */
 static status_t fill_run(
 	struct space *space, const struct path *path, const struct region *region, uint32_t count)
 {
 	const struct frame *table = mmu_frame(path->table[1]);
-	uint32_t index = level_index(path->address, 1), list[RUN_PAGES + 6] = { 0 },
-		 live = table->live;
+	uint32_t index = level_index(path->address, 1), live = table->live;
 	const uint64_t *entries;
 	bool is_empty[RUN_PAGES];
 	status_t status = tables_read(path->table[1], index, count, &entries);
@@ -33,20 +53,9 @@ static status_t fill_run(
 		return status;
 	for (uint32_t i = 0; i < count; i++)
 		is_empty[i] = entries[i] == 0;
+	tables_effort += count * EFFORT_CLEAR;
 	frame_pool_begin();
-	for (uint32_t i = 0; i < count; i++) {
-		if (!is_empty[i])
-			continue;
-		list[i] = frame_pool_take_for_zeroes(KIND_ANONYMOUS);
-		mmu_add(op_head(OP_ZERO, 0, list[i], 0, 1), 0, 0);
-		pager_counters.frames_zeroed++;
-	}
-	mmu_add(op_head(OP_FILL, 0, path->table[1], index, count), region_leaf_bits(region) | PTE_W,
-		0);
-	for (uint32_t i = 0; i < count; i += 6)
-		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
-			list[i + 2] | (uint64_t)list[i + 3] << 32,
-			list[i + 4] | (uint64_t)list[i + 5] << 32);
+	add_fills(path->table[1], index, count, is_empty, region_leaf_bits(region) | PTE_W);
 	status = tables_run();
 	space->resident += table->live - live;
 	if (status != ST_OK)
@@ -112,6 +121,7 @@ status_t populate_step(struct space *space, bool *done)
 		job->cursor = region.end;
 		return ST_OK;
 	}
+	tables_effort += EFFORT_TOUCH;
 	status = fault_touch(
 		space, job->cursor, region.protection & MAP_WRITE ? FAULT_WRITE : 0, &frame);
 	if (status == ST_NOT_FOUND) { /* beyond the end of the object, as all that follows of it */

@@ -12,6 +12,7 @@
 #include "tables.h"
 
 #define RUN_ENTRIES 256u /* of one step: their results fit a page */
+#define RUN_TABLES  128u /* of one step, where whole tables go: their ends are reported one by one */
 #define LIST_STEPS  512u /* tables and gaps that one request looks at */
 #define RUN_LARGE   8u	 /* large pages that one step takes away: each costs the kernel 512 frames */
 #define DROP_LEVEL_MAX \
@@ -297,6 +298,7 @@ static status_t clear_run(struct space *space, const struct path *path, uint64_t
 	}
 	if (status != ST_OK)
 		return status;
+	tables_effort += count * EFFORT_PAGE;
 	space->resident -= level == 1 ? pages - table->live - (tables_words - words) : pages;
 	return tables_drop_empty(space, path, level);
 }
@@ -375,6 +377,8 @@ static uint32_t droppable_length(uint64_t address, uint64_t end, uint64_t ceilin
 
 	if (level > 2)
 		return 1;
+	if (level > 1 && count > RUN_TABLES)
+		count = RUN_TABLES;
 	while (count > 1 && base + count * level_span(level) > ceiling)
 		count--;
 	return count;
@@ -586,6 +590,7 @@ status_t tables_protect_step(struct space *space, uint64_t *cursor, uint64_t end
 		return ST_OK;
 	}
 	next = next < end ? next : end;
+	tables_effort += (uint32_t)((next - *cursor) / PAGE_SIZE) * EFFORT_ENTRY;
 	if (level == 2)
 		status = protect_large(space, &path, change);
 	else

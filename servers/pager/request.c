@@ -112,7 +112,7 @@ static status_t request_authorize(struct request *request, const struct row *row
 /* What the reaper holds may be what this request lacks. */
 static void make_room(void)
 {
-	for (uint32_t i = 0; i < 4 && tables_orphans_left(); i++) {
+	while (tables_effort < EFFORT_SLICE && tables_orphans_left()) {
 		if (frame_pool.free > 2 * frame_pool.reserve[FRAMES_PROGRAM])
 			return;
 		tables_reap_step();

@@ -166,6 +166,7 @@ enum reply_kind serve_message(struct message *message)
 	uint64_t kind = message->tag & TAG_KERNEL_BITS;
 	enum reply_kind quick;
 
+	tables_effort = 0;
 	fault_settle();
 	if (message->tag == (LABEL_FAULT | TAG_KERNEL))
 		return handle_fault(message);

@@ -17,12 +17,23 @@ static struct {
 } orphans;
 
 uint64_t tables_words;
+uint32_t tables_effort;
+
+/* What things cost: the pager's part and the kernel's. */
+#define EFFORT_RUN   500u /* a batch */
+#define EFFORT_READ  20u  /* an entry */
+#define EFFORT_FRAME 40u  /* a frame, or a run of frames, that is reported besides, ... */
+#define EFFORT_TABLE 90u  /* ... a table or a word */
+#define EFFORT_REAP  1200u /* to look for the entries of a table */
+#define REAP_PART    256u /* so many entries of a table go in one step, ... */
+#define REAP_FIRST   4000u /* ... but all pages if nothing else has been done before */
 
 /* See the header. */
 status_t tables_run(void)
 {
 	status_t status = mmu_run();
 
+	tables_effort += EFFORT_RUN;
 	tables_collect(mmu_results, mmu_result_count);
 	return status;
 }
@@ -35,17 +46,22 @@ void tables_collect(const uint64_t *results, uint32_t count)
 
 		switch (RESULT_KIND(results[i])) {
 		case RESULT_FRAME:
+			tables_effort += EFFORT_FRAME;
 			if (results[i] & RESULT_BLOCK)
 				blocks_drop(pfn);
-			else if (mmu_frame(pfn)->type == FRAME_DATA)
-				frame_pool_put_run(pfn, RESULT_COUNT(results[i]));
-			else
+			else if (mmu_frame(pfn)->type != FRAME_DATA)
 				tables_orphan(pfn); /* a message page */
+			else if (RESULT_COUNT(results[i]) == 1)
+				frame_pool_put_used(pfn);
+			else
+				frame_pool_put_run(pfn, RESULT_COUNT(results[i]));
 			break;
 		case RESULT_TABLE:
+			tables_effort += EFFORT_TABLE;
 			tables_orphan(pfn);
 			break;
 		case RESULT_WORD:
+			tables_effort += EFFORT_TABLE;
 			tables_words++;
 			i++; /* the word itself */
 			break;
@@ -79,9 +95,21 @@ uint64_t tables_orphan_count(void)
 	return orphans.count;
 }
 
-/* The end of each large page takes the kernel a look at its 512 frames: some entries of the first orphan.
-   Returns what that counts; 0: it is empty. */
-static uint32_t reap_large(pfn_t pfn)
+/* The first part of a table, if it has more than that; false: it has not. */
+static bool reap_part(pfn_t pfn)
+{
+	const struct frame *table = mmu_frame(pfn);
+
+	if (table->live <= REAP_PART || (table->type == FRAME_L1 && tables_effort < REAP_FIRST))
+		return false;
+	mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, pfn, 0, REAP_PART), 0, 0);
+	tables_effort += EFFORT_REAP + REAP_PART * EFFORT_PAGE;
+	return tables_run() == ST_OK;
+}
+
+/* The end of each large page takes the kernel a look at its 512 frames: some entries of a table that may
+   have such.  False: it is empty, or the kernel refuses. */
+static bool reap_large(pfn_t pfn)
 {
 	static uint32_t index; /* where to go on */
 
@@ -91,37 +119,40 @@ static uint32_t reap_large(pfn_t pfn)
 		index %= TABLE_ENTRIES;
 		mmu_add(op_head(OP_CLEAR, 0, pfn, index, LARGE_REAPED), 0, 0);
 		if (tables_run() != ST_OK)
-			return 0;
+			return false;
 		index += LARGE_REAPED;
-		if (mmu_frame(pfn)->live != live)
-			return BLOCK_FRAMES;
+		if (mmu_frame(pfn)->live != live) {
+			tables_effort += EFFORT_SLICE;
+			return true;
+		}
 	}
 	index = 0;
-	return 0;
+	return false;
 }
 
 /* See the header.  A message page has no entries. */
-uint32_t tables_reap_step(void)
+void tables_reap_step(void)
 {
 	pfn_t pfn = orphans.first;
 	uint32_t live;
 
 	if (blocks.dropped_count != 0) {
 		blocks_reap();
-		return BLOCK_FRAMES;
+		tables_effort += EFFORT_SLICE;
+		return;
 	}
 	live = mmu_frame(pfn)->live;
-	if (mmu_frame(pfn)->flags & FRAME_SPECIAL && mmu_frame(pfn)->type == FRAME_L2 &&
-		reap_large(pfn) != 0)
-		return BLOCK_FRAMES;
+	if (mmu_frame(pfn)->flags & FRAME_SPECIAL && mmu_frame(pfn)->type == FRAME_L2 ?
+		    reap_large(pfn) : reap_part(pfn))
+		return;
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
 	if (live != 0 && mmu_frame(pfn)->live != 0)
 		mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
+	tables_effort += EFFORT_REAP + live * EFFORT_PAGE;
 	if (tables_run() == ST_OK)
 		frame_pool_put(pfn); /* else somebody holds it, and pager_check() reports it */
-	return live;
 }
 
 /* ---- reading ---- */
@@ -132,6 +163,7 @@ status_t tables_read(pfn_t table, uint32_t index, uint32_t count, const uint64_t
 	status_t status;
 
 	mmu_add(op_head(OP_READ, 0, table, index, count), 0, 0);
+	tables_effort += EFFORT_RUN + count * EFFORT_READ;
 	status = mmu_run();
 	*entries = mmu_results;
 	return status;
@@ -214,6 +246,7 @@ void path_split_level(struct space *space, struct path *path, uint32_t level)
 {
 	pfn_t table = frame_pool_take_blank(KIND_TABLE);
 
+	tables_effort += EFFORT_RUN + mmu_frame(pte_pfn(path->entry[level]))->live * EFFORT_READ;
 	path_forget(space);
 	mmu_add(op_head(OP_SPLIT, FLUSH_SPACE, path->table[level],
 			level_index(path->address, level), level_index(path->address, level - 1)),

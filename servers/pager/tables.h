@@ -129,6 +129,16 @@ void path_split_level(struct space *space, struct path *path, uint32_t level);
 MUST_CHECK status_t tables_read(
 	pfn_t table, uint32_t index, uint32_t count, const uint64_t **entries);
 
+/*
+ * What the message or slice at work has cost so far, in instructions, roughly: its parts add to it, and who could
+ * do more asks whether it is enough.  No part takes more than 25,000, but for whole tables of the reaper when it
+ * is the first.
+ */
+extern uint32_t tables_effort;
+#define EFFORT_SLICE 20000u /* then nothing more is begun */
+#define EFFORT_ENTRY 20u    /* to change an entry ... */
+#define EFFORT_PAGE  50u    /* ... if it is the only one of a page */
+
 /* Run what is collected, and take care of the frames that lost their last reference. */
 MUST_CHECK status_t tables_run(void);
 
@@ -217,7 +227,7 @@ void tables_orphan(pfn_t pfn);
 
 /* Is there work for the reaper?  Do some. */
 bool tables_orphans_left(void);
-uint32_t tables_reap_step(void); /* returns how many entries it took away */
+void tables_reap_step(void);
 uint64_t tables_orphan_count(void);
 
 #endif

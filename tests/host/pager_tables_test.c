@@ -385,12 +385,12 @@ static void test_pages_of_a_destroyed_file_come_back_without_other_work(void)
 	CHECK(!machine_slice());
 }
 
-/* Tables until they had REAP_ENTRIES together, counting 64 for each; then the next slice. */
+/* Tables until that took as long as a slice may; of one that is begun in the midst of it a half. */
 static void test_reaper_takes_a_few_hundred_entries_in_each_slice(void)
 {
-	static const uint64_t pages[] = { 512, 257, 256, 1 };
-	/* The upper tables and the first leaf; the second and the third; the last. */
-	static const uint64_t freed[] = { 2 + 1 + 512, 1 + 257 + 1 + 256, 1 + 1 };
+	static const uint64_t pages[] = { 512, 80, 300, 1 };
+	/* The upper tables and the first leaf; the second and half of the third; the rest of it and the last. */
+	static const uint64_t freed[] = { 2 + 1 + 512, 1 + 80 + 256, 1 + 44 + 1 + 1 };
 	uint64_t space = create(), slices = 0;
 
 	map_at(space, BASE, 4 * LEAF, RW);

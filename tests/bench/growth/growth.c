@@ -11,13 +11,16 @@
  *     .regions          regions of the parent, neighbours with different rights
  *     .shared-pages     pages of shared memory
  *   exit.private-MiB    the child has written so much memory of its own
+ *   protect, discard, move, populate, unmap, unmap-shared .range-MiB
+ *                       of dense memory but for a page at both ends, whose frames do not follow one another; with the
+ *                       work put off; shared: since a fork
  *   map.regions         mmap of one more region, between others
  *   fault.regions       the first write of a page, in one of so many regions
  *   fault.processes     the first write of a page, beside so many other processes
  *   message.processes   a request to a server, beside them
  *   memory.*            frames in use for a mapping: untouched, one page touched, all touched
  *
- * usage: growth [resident] [sparse] [regions] [shared] [private] [processes] [memory]
+ * usage: growth [resident] [sparse] [ranges] [regions] [shared] [private] [processes] [memory]
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -184,6 +187,84 @@ static void grow_private(void)
 	for (size_t i = 0; i < SIZES; i++)
 		fork_and_exit("private-MiB", sizes_mib[i], memory, (size_t)sizes_mib[i] * MIB);
 	unmap(memory, GIB);
+}
+
+/* ---- ranges ---- */
+
+/* Each page at another time than its neighbours. */
+static void scatter_pages(volatile char *memory, size_t bytes)
+{
+	for (size_t first = 0; first < 2 * PAGE; first += PAGE)
+		for (size_t at = first; at < bytes; at += 2 * PAGE)
+			memory[at] = 1;
+}
+
+static void range_point(const char *what, uint64_t mib, uint64_t start)
+{
+	char name[NAME_BYTES];
+	uint64_t ticks = ticks_now() - start;
+
+	snprintf(name, sizeof(name), "%s.range-MiB", what);
+	point(name, mib, ticks + system_settle_ticks());
+}
+
+static void range_check(const char *what, uint64_t mib, uint64_t start, int status)
+{
+	if (status != 0)
+		die(what);
+	range_point(what, mib, start);
+}
+
+/* A child unmaps what it shares with its parent. */
+static void unmap_shared(char *memory, size_t bytes, uint32_t mib)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		uint64_t start = ticks_now();
+
+		range_check("unmap-shared", mib, start, munmap(memory, bytes));
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		die("fork");
+}
+
+static void grow_range(uint32_t mib)
+{
+	size_t whole = (size_t)mib * MIB, bytes = whole - 2 * PAGE;
+	char *outer = map_writable(whole), *memory = outer + PAGE, *moved;
+	uint64_t start;
+
+	scatter_pages(outer, whole);
+	start = ticks_now();
+	range_check("protect", mib, start, mprotect(memory, bytes, PROT_READ));
+	if (mprotect(memory, bytes, PROT_READ | PROT_WRITE) != 0)
+		die("mprotect");
+	unmap_shared(memory, bytes, mib);
+	start = ticks_now();
+	range_check("discard", mib, start, madvise(memory, bytes, MADV_DONTNEED));
+	scatter_pages(memory, bytes);
+	start = ticks_now();
+	moved = mremap(memory, bytes, bytes + 3 * PAGE, MREMAP_MAYMOVE);
+	if (moved == MAP_FAILED)
+		die("mremap");
+	range_point("move", mib, start);
+	start = ticks_now();
+	range_check("unmap", mib, start, munmap(moved, bytes));
+	start = ticks_now();
+	memory = map_at(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE);
+	if (!memory)
+		die("mmap");
+	range_point("populate", mib, start);
+	unmap(memory, whole);
+}
+
+static void grow_ranges(void)
+{
+	for (uint32_t mib = 1; mib <= 256; mib *= 4)
+		grow_range(mib);
 }
 
 /* ---- regions ---- */
@@ -372,6 +453,7 @@ static const struct {
 } themes[] = {
 	{ "resident", grow_resident },
 	{ "sparse", grow_sparse },
+	{ "ranges", grow_ranges },
 	{ "regions", grow_regions },
 	{ "shared", grow_shared },
 	{ "private", grow_private },
