@@ -91,6 +91,18 @@ void exception_raise_page_fault(struct thread *thread)
 		sched_ready(receiver);
 }
 
+bool exception_refuse_quickly(struct thread *thread, uint64_t reason0, uint64_t reason1)
+{
+	if (!thread->upcall_entry || thread->upcall_entry >> 47 != 0 || !thread->message)
+		return false;
+	thread->reason0 = reason0;
+	thread->reason1 = reason1;
+	thread->registers.vector = VECTOR_PAGE_FAULT;
+	counters.exceptions++;
+	upcall(thread);
+	return true;
+}
+
 void exception_fill_message(const struct thread *thread, struct thread *receiver)
 {
 	const struct registers *from = &thread->registers;

@@ -15,6 +15,10 @@ struct thread *exception_raise(struct thread *thread);
    thread stays READY (self-upcall: the caller lets it run) or waits. */
 void exception_raise_page_fault(struct thread *thread);
 
+/* The same, with the reasons, of one that still waits, if it is to go on in its own handler.  False: it is
+   not, and nothing has changed. */
+bool exception_refuse_quickly(struct thread *thread, uint64_t reason0, uint64_t reason1);
+
 /* No target: the thread stays PARKED, its pool's owner is notified. */
 void exception_park(struct thread *thread);
 

@@ -28,6 +28,7 @@ default rel
 bits 64
 
 extern counters
+extern exception_refuse_quickly
 extern fast_counters
 extern flush_epoch
 extern frame_count
@@ -657,6 +658,23 @@ fast_reply_receive:
 .no_operations:
 	test rsi, rsi
 	jz .cured
+	cmp rsi, FAULT_REFUSE
+	jne .generic
+	push rdx ; refused: the thread goes on in its own handler, in C
+	push r10
+	push r8
+	push r9
+	mov rdi, r14
+	mov rsi, rdx
+	mov rdx, r10
+	call exception_refuse_quickly
+	pop r9
+	pop r8
+	pop r10
+	pop rdx
+	mov esi, FAULT_REFUSE
+	test al, al
+	jnz .cured
 .generic:
 	mov rdi, [rbp + THREAD_RECEIVE_REQUEST]
 .other:

@@ -4,7 +4,7 @@
  *   CALL             words only, to a receiver that waits            -> the receiver runs
  *   page fault       its pager waits, only the leaf refuses          -> the pager runs
  *   REPLY_RECEIVE    words only, or the usual cure of a fault, or other rights of pages; nothing else is
- *                    there to receive
+ *                    there to receive.  Or a fault is refused whose thread has a handler of its own
  *                                                                    -> who was answered runs
  *
  * Everything is asked first; whenever an answer is not the usual one nothing has changed and the
@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include "exception.h"
 #include "fault.h"
 #include "handle.h"
 #include "ipc.h"
@@ -266,7 +267,8 @@ static inline bool answer(struct thread *server, struct thread *target)
 	if (unlikely(!sched_rip_is_plain(target)))
 		return false;
 	if (target->wait == WAIT_FAULT)
-		return cure(server);
+		return from->rsi == FAULT_REFUSE ? exception_refuse_quickly(target, from->rdx, from->r10)
+						 : cure(server);
 	if (unlikely(target->wait != WAIT_CALL))
 		return false;
 	if (unlikely(!ONLY_LABEL(from->rsi)))

@@ -22,6 +22,7 @@
 
 #include "blocks.h"
 #include "fault_quick.h"
+#include "latest.h"
 #include "object.h"
 #include "stack.h"
 #include "stat.h"
@@ -284,6 +285,23 @@ uint32_t fault_resolve(
 	if (access & FAULT_WRITE)
 		return resolve_write(space, path, region);
 	return resolve_rights(space, path, region);
+}
+
+/* See the header. */
+uint64_t fault_forbidden(uint64_t badge, uint64_t address, uint32_t access)
+{
+	struct space *space = latest_asker(badge);
+	const struct region *region;
+
+	if (!space || access & FAULT_RESERVED || address >> SLOT_SHIFT > LAYOUT_USER_LAST_SLOT)
+		return 0;
+	latest_settle();
+	region = space_region(space, address);
+	if (!region || region_allows(region, access))
+		return 0;
+	space->counters.faults++;
+	space->counters.faults_refused++;
+	return region->start;
 }
 
 /* See the header. */

@@ -23,6 +23,10 @@
 uint32_t fault_resolve(
 	struct space *space, uint32_t access, struct path *path, uint64_t *region_start);
 
+/* A fault of this space's that its region forbids, whatever is there: it is counted as refused.  The start of
+   the region; or 0, and it is another one. */
+uint64_t fault_forbidden(uint64_t badge, uint64_t address, uint32_t access);
+
 /* The operations of the last fault_resolve() were refused: take back what it did. */
 void fault_undo(void);
 

@@ -209,6 +209,24 @@ static inline bool quick_absent(
 	return true;
 }
 
+/* The same for one that the region forbids, of a page that is there: that of a program which took its rights and
+   has a handler.  (Below tables that a fork has left without W it is mostly something else.) */
+static inline __attribute__((always_inline)) bool fault_refuse_quick(struct message *message)
+{
+	uint64_t region_start;
+
+	if (message->tag != (LABEL_FAULT | TAG_KERNEL) || !(message->w[1] & FAULT_PRESENT) ||
+		!(message->w[3] & message->w[4] & PTE_W))
+		return false;
+	region_start = fault_forbidden(message->badge, message->w[0], (uint32_t)message->w[1]);
+	if (region_start == 0)
+		return false;
+	message->tag = tag_make(FAULT_REFUSE, 0);
+	message->w[0] = REASON_PROTECTION;
+	message->w[1] = region_start;
+	return true;
+}
+
 /* Turn a message into its reply, if it is a quick fault.  False: it has not changed. */
 static inline __attribute__((always_inline)) bool fault_quick(struct message *message)
 {

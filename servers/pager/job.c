@@ -118,6 +118,7 @@ static status_t step_protect(struct space *space, bool *done)
 	if (status == ST_OK)
 		status = region_map_protect(&space->regions, job->cursor, job->end, job->rights,
 			REGIONS_PER_STEP, &job->cursor);
+	space_forget_last(space);
 	space_rights_changed(space);
 	*done = status == ST_OK && job->cursor >= job->end;
 	return status;

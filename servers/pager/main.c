@@ -65,6 +65,12 @@ static enum reply_kind exchange(struct message *message, enum reply_kind kind, u
 	return handle_outcome(message, status, kind);
 }
 
+/* Answers what needs few instructions, too, but is no fault to be cured. */
+static inline enum reply_kind answer_quickly(struct message *message)
+{
+	return fault_refuse_quick(message) ? REPLY_PLAIN : request_quick(message);
+}
+
 /* Replies, and receives what is answered at once, until something else comes, which is left in
    *message: its status, and in *kind what the reply was that it came with. */
 static status_t serve_quickly(struct message *message, enum reply_kind *kind)
@@ -82,7 +88,7 @@ static status_t serve_quickly(struct message *message, enum reply_kind *kind)
 			break;
 		}
 		if (__builtin_expect(!fault_quick(&quick), 0)) {
-			next = request_quick(&quick);
+			next = answer_quickly(&quick);
 			status = ST_OK; /* is known, so it need not be kept */
 			if (next == REPLY_NONE)
 				break;

@@ -197,8 +197,12 @@ static struct region_node *node_create(const struct region *region)
 	node->left = node->right = 0;
 	node->references = 1;
 	node->seen = 0;
+	node->height = 1; /* and node_sum_up() without children: */
+	node->totals = region_sums(region);
+	node->low = region_guarded_start(region);
+	node->high = region->end;
+	node->gap = 0;
 	object_changed(region, 1);
-	node_sum_up(node);
 	return node;
 }
 
@@ -1124,7 +1128,7 @@ status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t 
 
 bool region_map_protect_within(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights)
 {
-	return is_page_range(start, end) && is_reserved(*root, 1) &&
+	return is_reserved(*root, 1) &&
 	       change_in_place(root, start, end, REGION_RIGHTS, rights);
 }
 

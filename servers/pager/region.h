@@ -194,8 +194,8 @@ MUST_CHECK status_t region_map_cut(struct region_node **root, uint64_t start, ui
 MUST_CHECK status_t region_map_protect(struct region_node **root, uint64_t start, uint64_t end,
 				       uint32_t rights, uint64_t budget, uint64_t *reached);
 
-/* The same for a range within one region, if nothing has to be divided that other maps share.  False:
-   nothing has changed. */
+/* The same for a range (page-aligned, not empty) within one region, if nothing has to be divided that other maps
+   share.  False: nothing has changed. */
 bool region_map_protect_within(struct region_node **root, uint64_t start, uint64_t end, uint32_t rights);
 
 /* The same for MAP_LARGE: `large` is that bit or 0. */

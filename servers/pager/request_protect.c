@@ -167,6 +167,22 @@ static bool quick_operation(const struct path *path, uint32_t count,
 	return true;
 }
 
+/* What is remembered of a region that a range at one end of it leaves; nothing of others. */
+static inline void keep_rest(struct space *space, uint64_t start, uint64_t end)
+{
+	struct region *last = &space->last;
+
+	if (start == last->start) {
+		last->offset += last->object ? end - start : 0;
+		last->start = end;
+	} else if (end == last->end) {
+		last->end = start;
+	} else {
+		last->end = last->start;
+	}
+	space->last_bytes = last->end - last->start;
+}
+
 /* See request_quick.h. */
 enum reply_kind request_quick_protect(
 	uint64_t badge, uint64_t start, uint64_t bytes, uint64_t rights)
@@ -176,14 +192,15 @@ enum reply_kind request_quick_protect(
 	const struct region *region;
 	struct rights_change change;
 	struct path path;
-	bool withheld;
+	bool withheld, is_last;
 
 	if (!space || start % PAGE_SIZE != 0 || end <= start || (start ^ (end - 1)) >= level_span(2) ||
 		rights & ~(uint64_t)REGION_RIGHTS || request_rights_are_mixed(rights))
 		return REPLY_NONE;
 	latest_settle();
 	path.address = start;
-	region = region_map_lookup(space->regions, start); /* not to be remembered: it changes */
+	is_last = start - space->last.start < space->last.end - space->last.start;
+	region = is_last ? &space->last : region_map_lookup(space->regions, start);
 	if (!region || end > region->end || region->protection & MAP_SHARED ||
 		!path_is_known(space, &path))
 		return REPLY_NONE;
@@ -197,6 +214,10 @@ enum reply_kind request_quick_protect(
 		!region_map_protect_within(&space->regions, start, end, (uint32_t)rights))
 		return REPLY_NONE;
 	frame_pool.info[path.table[1]].withheld = withheld;
+	if (is_last)
+		keep_rest(space, start, end);
+	else
+		space_forget_last(space);
 	space_rights_changed(space);
 	request_count();
 	return request_quick_op.head != 0 ? REPLY_CHANGE : REPLY_PLAIN;

@@ -27,6 +27,9 @@ static inline __attribute__((always_inline)) enum reply_kind request_quick(struc
 {
 	enum reply_kind kind;
 
+	_Static_assert(PAGER_MUNMAP - PAGER_MMAP == 1 && PAGER_MPROTECT - PAGER_MMAP == 2, "one comparison");
+	if (message->tag - PAGER_MMAP > PAGER_MPROTECT - PAGER_MMAP)
+		return REPLY_NONE;
 	if (latest_request(message))
 		return REPLY_PLAIN;
 	if (message->tag != PAGER_MPROTECT)

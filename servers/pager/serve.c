@@ -124,6 +124,8 @@ static enum reply_kind handle_fault(struct message *message)
 
 	if (fault_quick(message) || fault_window(message))
 		return REPLY_CURE;
+	if (fault_refuse_quick(message))
+		return REPLY_PLAIN;
 	latest_settle();
 	space = space_find(message->badge);
 	if (!space)

@@ -62,7 +62,6 @@ void space_remember(struct space *space, const struct region *region)
 /* See the header. */
 void space_rights_changed(struct space *space)
 {
-	space->last.start = space->last.end = space->last_bytes = 0;
 	space->untouched.end = 0;
 	account_update(space);
 }
@@ -70,6 +69,7 @@ void space_rights_changed(struct space *space)
 /* See the header. */
 void space_regions_changed(struct space *space)
 {
+	space_forget_last(space);
 	space->room.to = 0;
 	space_rights_changed(space);
 }

@@ -151,11 +151,17 @@ static inline bool space_is_untouched(const struct space *space, uint64_t start,
 	return space->untouched.start <= start && end <= space->untouched.end;
 }
 
-/* After a change of rights alone. */
-void space_rights_changed(struct space *space);
+/* Nothing of the region found last holds any more. */
+static inline void space_forget_last(struct space *space)
+{
+	space->last.start = space->last.end = space->last_bytes = 0;
+}
 
 /* After each change of the region map: forget what was found last, keep the account. */
 void space_regions_changed(struct space *space);
+
+/* After a change of rights alone.  The caller has seen to what was found last. */
+void space_rights_changed(struct space *space);
 
 /* Room in the table for one more space; to be asked for before space_take(). */
 MUST_CHECK status_t space_reserve(void);

@@ -343,6 +343,43 @@ static bool a_refused_fault_goes_to_the_upcall_with_its_reasons(void)
 	return true;
 }
 
+/* The same by a reply that waits for the next message: the thread runs at once, on the short path where there is
+   one.  The handler ends by stopping, so what we get is a call of another. */
+static bool a_refusal_runs_the_handler_at_once(void)
+{
+	volatile struct upcall_seen *seen = upcall_seen();
+	struct sub_wish below = { .priority = PRIORITY_BELOW };
+	struct sub_wish lowest = { .priority = PRIORITY_BELOW - 1 };
+	struct message message;
+	struct step *step;
+	struct sub sub, other;
+
+	CHECK(sub_make(&sub, &below) && sub_make(&other, &lowest));
+	step = step_add(0, CALL_THREAD, THREAD_SELF_UPCALL, (uint64_t)upcall_handler,
+		SUB_STACK_TOP - 64, LAYOUT_MESSAGE);
+	step_call(0, SUB_SLOT_MAIN, 77, 0, 0);
+	CHECK(sub_start(&sub, program_steps, 0, 0));
+	CHECK_OK(receive_soon(&message));
+	CHECK_OK(step->out.rax);
+	CHECK_OK(op_on(OP_THREAD_STOP, sub.thread, 0, 0));
+	CHECK(sub_start(&sub, program_write, SUB_UNUSED + 24, 0));
+	CHECK_OK(receive_soon(&message));
+	CHECK_EQUAL(TAG_LABEL(message.tag), LABEL_FAULT);
+	step_call(1, SUB_SLOT_MAIN, 78, 0, 0);
+	CHECK(sub_start(&other, program_steps, 1, 0));
+	message.tag = FAULT_REFUSE;
+	message.w[0] = 3;
+	message.w[1] = 0x3333;
+	CHECK_OK(ipc_reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	CHECK_EQUAL(TAG_LABEL(message.tag), 78);
+	CHECK_EQUAL(seen->argument, LAYOUT_MESSAGE);
+	CHECK_EQUAL(seen->vector, VECTOR_PAGE_FAULT);
+	CHECK_EQUAL(seen->error, FAULT_USER | FAULT_WRITE);
+	CHECK_EQUAL(seen->address, SUB_UNUSED + 24);
+	CHECK(seen->reason0 == 3 && seen->reason1 == 0x3333);
+	return true;
+}
+
 static bool an_upcall_handler_that_cannot_be_is_refused(void)
 {
 	struct sub_wish wish = { .no_message_page = true };
@@ -500,6 +537,7 @@ const struct test tests_exceptions[] = {
 		an_upcall_without_a_stack_leaves_the_red_zone_alone },
 	{ "a_refused_fault_goes_to_the_upcall_with_its_reasons",
 		a_refused_fault_goes_to_the_upcall_with_its_reasons },
+	{ "a_refusal_runs_the_handler_at_once", a_refusal_runs_the_handler_at_once },
 	{ "an_upcall_handler_that_cannot_be_is_refused",
 		an_upcall_handler_that_cannot_be_is_refused },
 	{ "a_foreign_call_number_is_an_exception", a_foreign_call_number_is_an_exception },
