@@ -187,16 +187,18 @@ static inline bool quick_absent(
 		if (__builtin_expect(!stream_begins(&space->stream, leaf->table, leaf->index), 0) ||
 			!frame_pool_has_one((enum frame_class)space->class))
 			return false;
-		cure_begin_plain(space);
-		add_resident(space, 1);
 		if (__builtin_expect(frame_pool_has_spare(), 0)) {
 			if (frame_pool_is_last_spare())
 				return false;
+			cure_begin_plain(space);
+			add_resident(space, 1);
 			put_blank(space, leaf, space->last_bits, frame_pool_take_only_spare(KIND_ANONYMOUS),
 				ops);
 			reply_with_one(message, ops);
 			return true;
 		}
+		cure_begin_plain(space);
+		add_resident(space, 1);
 		put_cleared(space, leaf, space->last_bits, frame_pool_take_only(KIND_ANONYMOUS), ops);
 		reply_with_two(message, ops);
 	} else {

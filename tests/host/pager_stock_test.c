@@ -248,6 +248,21 @@ static void test_somebody_waits_already(void)
 	CHECK(!is_woken());
 }
 
+/* Its taking is left to the long way, by which the quick one has counted nothing. */
+static void test_the_last_frame_to_spare_is_counted_once(void)
+{
+	uint64_t page = FRAMES / 4;
+
+	(void)idle();
+	map(page, RW);
+	while (frame_pool.blanks.spare > 0 && page > 0)
+		write_page(--page); /* not in order: each comes alone */
+	CHECK(page > 0);
+	write_page(--page);
+	machine_check();
+	CHECK(machine_cancel(token) || is_woken());
+}
+
 static void test_who_waits_may_give_up(void)
 {
 	(void)idle();
@@ -308,6 +323,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(half_of_it_used_wakes_who_waits),
 	CHECK_TEST(tables_wake_who_waits_too),
 	CHECK_TEST(somebody_waits_already),
+	CHECK_TEST(the_last_frame_to_spare_is_counted_once),
 	CHECK_TEST(who_waits_may_give_up),
 	CHECK_TEST(all_frames_can_be_used),
 	CHECK_TEST(memory_that_came_back_is_cleared),
