@@ -470,8 +470,9 @@ static void steps_sum_up_to(const struct steps *steps, uint32_t top)
 	steps_add(steps, top, 0, totals->committed_bytes - committed);
 }
 
-/* Somewhere below this link one region was divided, and a child may have grown.  Has this node? */
-static bool link_grow(struct region_node **link, uint64_t committed)
+/* Somewhere below this link a node came or went that is a part of another: so many regions and bytes committed
+   more.  Has the height of this one changed? */
+static bool link_add(struct region_node **link, uint64_t regions, uint64_t committed)
 {
 	struct region_node *node = *link;
 	uint64_t left = height_of(node->left), right = height_of(node->right), before = node->height;
@@ -480,16 +481,18 @@ static bool link_grow(struct region_node **link, uint64_t committed)
 		*link = tree_balance(node);
 		return (*link)->height != before;
 	}
-	node->totals.count++;
+	node->totals.count += regions;
 	node->totals.committed_bytes += committed;
 	node->height = larger(left, right) + 1;
 	return node->height != before;
 }
 
-/* A child of the last node came, with a part of what the region at the link `top` was. */
-static void steps_grow(const struct steps *steps, uint32_t top, uint64_t committed)
+/* A child of the last node came or went that was or is a part of the region at the link `top`: above that, no
+   border has moved. */
+static void steps_balance_to(
+	const struct steps *steps, uint32_t top, uint64_t regions, uint64_t committed)
 {
-	bool has_grown = false;
+	bool has_changed = false;
 	uint32_t i = steps->count;
 
 	while (i > top) {
@@ -497,11 +500,11 @@ static void steps_grow(const struct steps *steps, uint32_t top, uint64_t committ
 		uint64_t height = (*link)->height;
 
 		*link = tree_balance(*link);
-		has_grown = (*link)->height != height;
+		has_changed = (*link)->height != height;
 	}
-	while (has_grown && i > 0)
-		has_grown = link_grow(steps->link[--i], committed);
-	steps_add(steps, i, 1, committed);
+	while (has_changed && i > 0)
+		has_changed = link_add(steps->link[--i], regions, committed);
+	steps_add(steps, i, regions, committed);
 }
 
 /* The node that holds the whole range becomes the last of the steps. */
@@ -641,23 +644,6 @@ static bool insert_in_place(struct region_node **root, const struct region *regi
 	}
 	*link = node_create(region);
 	steps_balance(&steps);
-	return true;
-}
-
-/* Take out the region that begins where another ends and would merge with it.  The other grows. */
-static bool absorb_next(struct region_node **root, struct region *region)
-{
-	const struct region *next = region_map_next(*root, region->end);
-	struct region_node *removed;
-	uint64_t end;
-
-	if (!next || !region_can_merge(region, next))
-		return true;
-	end = next->end;
-	if (!cut_in_place(root, next->start, end, &removed))
-		return false;
-	node_discard(removed);
-	region->end = end;
 	return true;
 }
 
@@ -931,7 +917,7 @@ static uint64_t reach_of(const struct region_node *root, uint64_t start, uint64_
 
 /* Go on to the neighbour below the last node, or above it, NULL if there is none: it may be on the way already.
    False: other maps share it. */
-static bool steps_to_neighbour(struct steps *steps, bool is_above, struct region_node **neighbour)
+static inline bool steps_to_neighbour(struct steps *steps, bool is_above, struct region_node **neighbour)
 {
 	struct region_node *node = *steps->link[steps->count - 1], *from = node;
 	struct region_node **link = is_above ? &node->right : &node->left;
@@ -989,7 +975,7 @@ static bool divide(struct steps *steps, uint64_t address, uint32_t lower, uint32
 	region->protection = lower;
 	above.protection = upper;
 	*behind = node_create(&above);
-	steps_grow(steps, top, committed_bytes(region) + committed_bytes(&above) - committed);
+	steps_balance_to(steps, top, 1, committed_bytes(region) + committed_bytes(&above) - committed);
 	return true;
 }
 
@@ -1014,23 +1000,32 @@ static bool change_alone(struct region_node **root, struct steps *steps, const s
 	return divide(steps, part->start, before, part->protection);
 }
 
-/* A part of a region gets other bits by being taken out and put back. */
-static bool change_apart(struct region_node **root, const struct region *part)
+/* The region at the link `top`, with these bits, and a neighbour become one.  The steps lead on to the neighbour
+   if that is below.  Of the two the one below goes: it has one child at most. */
+static void merge_whole(
+	struct steps *steps, uint32_t top, struct region_node *neighbour, uint32_t protection)
 {
-	struct region_node *removed;
-	struct region region = *part;
+	struct region_node *node = *steps->link[top], **link = steps->link[steps->count - 1];
+	bool is_above = neighbour->region.start >= node->region.end;
+	struct region merged = is_above ? node->region : neighbour->region;
+	uint64_t committed = committed_bytes(&node->region) + committed_bytes(&neighbour->region);
 
-	if (!cut_in_place(root, part->start, part->end, &removed))
-		return false;
-	if (!absorb_next(root, &region) || !insert_in_place(root, &region))
-		insert_by_split(root, &region);
-	node_discard(removed);
-	return true;
+	merged.end = is_above ? neighbour->region.end : node->region.end;
+	merged.protection = protection;
+	if (steps->count == top + 1) /* the neighbour is not below, but on the way */
+		while (*steps->link[top] != neighbour)
+			top--;
+	(*steps->link[top])->region = merged;
+	node = *link;
+	*link = node->left ? node->left : node->right;
+	node_discard(node);
+	steps->count--;
+	steps_balance_to(steps, top, (uint64_t)0 - 1, committed_bytes(&merged) - committed);
 }
 
 /* The neighbour at one end of the last node's region, if the part there merges with it.  The steps lead to it
    if they do, and to the node else.  False: other maps share it. */
-static bool find_merging(
+static inline __attribute__((always_inline)) bool find_merging(
 	struct steps *steps, const struct region *part, bool is_above, struct region_node **neighbour)
 {
 	uint32_t count = steps->count;
@@ -1043,6 +1038,26 @@ static bool find_merging(
 	*neighbour = 0;
 	steps->count = count;
 	return true;
+}
+
+/* The whole region at the link `top` gets other bits and merges with one neighbour or both, which find_merging()
+   has found; the steps lead to the upper one, if there is one and it is below. */
+static void merge_neighbours(struct region_node **root, struct steps *steps, const struct region *part,
+			     struct region_node *above, bool has_below)
+{
+	struct region whole = *part;
+	uint32_t top = 0;
+	struct region_node *below;
+
+	while ((*steps->link[top])->region.start != part->start)
+		top++;
+	if (above) {
+		merge_whole(steps, top, above, part->protection);
+		whole = steps_to(steps, root, part->start, part->end)->region;
+		top = steps->count - 1;
+	}
+	if (has_below && find_merging(steps, &whole, false, &below))
+		merge_whole(steps, top, below, part->protection);
 }
 
 /* Bits of a range within one region.  False: nothing has changed. */
@@ -1070,11 +1085,12 @@ static bool change_in_place(struct region_node **root, uint64_t start, uint64_t 
 		steps.count = count;
 	if (end == node->region.end && !find_merging(&steps, &part, true, &above))
 		return false;
-	if (is_whole ? below || above : part.protection & MAP_STACK)
-		return change_apart(root, &part);
 	if (!below && !above)
 		return change_alone(root, &steps, &part);
-	shift_border(&steps, count - 1, &part, below ? below : above);
+	if (!is_whole)
+		shift_border(&steps, count - 1, &part, below ? below : above);
+	else
+		merge_neighbours(root, &steps, &part, above, below);
 	return true;
 }
 

@@ -484,6 +484,71 @@ static void map_protect_divides_and_merges(void)
 	maps_end();
 }
 
+#define WITHIN_FIRST 1000u
+#define WITHIN_PAGES 400u
+
+/* Every page has the rights that it got last, and its place in the object. */
+static void check_within(const struct region_node *root, const uint32_t *rights)
+{
+	CHECK(region_map_ok(root));
+	for (uint64_t i = 0; i < WITHIN_PAGES; i++) {
+		const struct region *region = region_map_lookup(root, PAGES(WITHIN_FIRST + i));
+
+		if (i >= 300 && i < 310) {
+			CHECK(!region);
+			continue;
+		}
+		CHECK(region && (region->protection & REGION_RIGHTS) == rights[i]);
+		CHECK(region->object == (i >= 100 && i < 200 ? 7 : 0));
+		CHECK(!region->object ||
+			region->offset == PAGES(5) + region->start - PAGES(WITHIN_FIRST + 100));
+	}
+}
+
+/* Rights of parts of regions of a deep tree that nobody shares, by the hundred: nearly all in place. */
+static void map_protect_within_regions(void)
+{
+	static const uint32_t some[] = {RW, RO, RX};
+	struct region_node *root = 0;
+	uint32_t rights[WITHIN_PAGES], in_place = 0;
+	struct region file = pages(WITHIN_FIRST + 100, WITHIN_FIRST + 200, RW);
+
+	maps_begin(10000);
+	random_state = 42;
+	file.object = 7;
+	file.offset = PAGES(5);
+	insert(&root, pages(WITHIN_FIRST, WITHIN_FIRST + 100, RW));
+	insert(&root, file);
+	insert(&root, pages(WITHIN_FIRST + 200, WITHIN_FIRST + 300, RW | MAP_SHARED));
+	insert(&root, pages(WITHIN_FIRST + 310, WITHIN_FIRST + WITHIN_PAGES, RW | MAP_STACK));
+	for (uint64_t i = 0; i < WITHIN_PAGES; i++)
+		rights[i] = RW;
+	for (uint32_t i = 0; i < 4000; i++) {
+		uint64_t page = WITHIN_FIRST + random_below(WITHIN_PAGES);
+		const struct region *region = region_map_lookup(root, PAGES(page));
+		uint64_t first, behind;
+
+		if (!region)
+			continue;
+		first = region->start / PAGE_SIZE;
+		behind = region->end / PAGE_SIZE;
+		first = random_below(3) ? first + random_below(behind - first) : first;
+		behind = random_below(3) ? first + 1 + random_below(behind - first) : behind;
+		page = random_below(3);
+		CHECK_OK(region_map_reserve(root, 4));
+		if (region_map_protect_within(&root, PAGES(first), PAGES(behind), some[page]))
+			in_place++;
+		else
+			protect(&root, first, behind, some[page]);
+		for (; first < behind; first++)
+			rights[first - WITHIN_FIRST] = some[page];
+		check_within(root, rights);
+	}
+	CHECK(in_place > 2000);
+	region_map_release(&root);
+	maps_end();
+}
+
 static void map_protect_keeps_flags_and_skips_holes(void)
 {
 	struct region_node *root = 0;
@@ -1469,6 +1534,7 @@ static const struct {
 	TEST(map_cut_takes_many_and_nothing),
 	TEST(map_cut_refuses_unfit_ranges),
 	TEST(map_protect_divides_and_merges),
+	TEST(map_protect_within_regions),
 	TEST(map_protect_keeps_flags_and_skips_holes),
 	TEST(map_advise_changes_nothing_else),
 	TEST(map_protect_goes_on_where_it_stopped),
