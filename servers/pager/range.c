@@ -267,6 +267,16 @@ static status_t count_run(const struct path *path, uint64_t end, uint32_t level,
 	return tables_count_below(entries, count, level, pages);
 }
 
+/* The same where all that goes hangs below one leaf table that is known. */
+static bool count_known(const struct path *path, uint64_t end, uint32_t *present, uint64_t *pages)
+{
+	if (path->table[1] == 0 || (path->address ^ (end - 1)) >= level_span(2))
+		return false;
+	*pages = mmu_frame(path->table[1])->live;
+	*present = 1;
+	return *pages != 0;
+}
+
 /* Clear a run of entries of one table, *run or some of it, and count what went.  In a leaf table every entry that is
    not empty is a page, or is reported as a word; if none need be in the run, the flush waits to see. */
 static status_t clear_run(struct space *space, const struct path *path, uint64_t end,
@@ -280,7 +290,8 @@ static status_t clear_run(struct space *space, const struct path *path, uint64_t
 	status_t status = ST_OK;
 
 	if (level > 1) {
-		status = count_run(path, end, level, run, &present, &pages);
+		if (!count_known(path, end, &present, &pages))
+			status = count_run(path, end, level, run, &present, &pages);
 		count = *run;
 		path_forget(space);
 	}

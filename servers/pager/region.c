@@ -1040,8 +1040,8 @@ static inline __attribute__((always_inline)) bool find_merging(
 	return true;
 }
 
-/* The whole region at the link `top` gets other bits and merges with one neighbour or both, which find_merging()
-   has found; the steps lead to the upper one, if there is one and it is below. */
+/* A whole region gets other bits and merges with one neighbour or both, which find_merging() has found.  The steps
+   lead to it, or on to the neighbour above if that merges and is below in the tree. */
 static void merge_neighbours(struct region_node **root, struct steps *steps, const struct region *part,
 			     struct region_node *above, bool has_below)
 {
@@ -1090,7 +1090,7 @@ static bool change_in_place(struct region_node **root, uint64_t start, uint64_t 
 	if (!is_whole)
 		shift_border(&steps, count - 1, &part, below ? below : above);
 	else
-		merge_neighbours(root, &steps, &part, above, below);
+		merge_neighbours(root, &steps, &part, above, below != 0);
 	return true;
 }
 
