@@ -186,6 +186,19 @@ static void check_top(struct walk_check *walk)
 	}
 }
 
+/* The region found last is one, as it is. */
+static bool last_is_known_rightly(const struct space *space)
+{
+	const struct region *last = &space->last, *region;
+
+	if (last->end == last->start)
+		return true;
+	region = region_map_lookup(space->regions, last->start);
+	return region && region->start == last->start && region->end == last->end &&
+	       region->protection == last->protection && region->object == last->object &&
+	       region->offset == last->offset;
+}
+
 /* Where mappings go: the highest gap with room. */
 static bool room_is_known_rightly(const struct space *space)
 {
@@ -221,6 +234,7 @@ static void check_known(struct walk_check *walk)
 	uint64_t pages;
 
 	check_latest(walk);
+	violated(walk, !last_is_known_rightly(walk->space), CHECK_KNOWN, walk->space->last.start);
 	violated(walk, !room_is_known_rightly(walk->space), CHECK_KNOWN, walk->space->room.to);
 	if (untouched->end != 0)
 		violated(walk,

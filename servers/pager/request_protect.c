@@ -214,7 +214,7 @@ enum reply_kind request_quick_protect(
 		!region_map_protect_within(&space->regions, start, end, (uint32_t)rights))
 		return REPLY_NONE;
 	frame_pool.info[path.table[1]].withheld = withheld;
-	if (is_last)
+	if (is_last && (space->last.protection & REGION_RIGHTS) != rights)
 		keep_rest(space, start, end);
 	else
 		space_forget_last(space);

@@ -424,6 +424,11 @@ static void test_the_latest_mapping_and_its_room_are_known_rightly(void)
 	CHECK(!latest.space);
 	BROKEN(record()->room.from, record()->room.from - PAGE, CHECK_KNOWN);
 	BROKEN(record()->room.least, record()->room.to, CHECK_OK); /* claims nothing */
+	touch(parent, BASE + 2 * PAGE, FAULT_WRITE);
+	CHECK(record()->last.start == BASE);
+	BROKEN(record()->last.end, record()->last.end - PAGE, CHECK_KNOWN);
+	BROKEN(record()->last.protection, MAP_READ, CHECK_KNOWN);
+	BROKEN(record()->last.end, record()->last.start, CHECK_OK); /* nothing is remembered */
 }
 
 static void test_kernel_objects_belong_to_spaces(void)
