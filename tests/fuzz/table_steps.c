@@ -302,6 +302,8 @@ static void make_split(struct table_call *call, const struct step *step)
 		if ((entry & PTE_P) && level_of(parent) > 1 && pte_pfn(entry) < STEPS_FRAMES &&
 			frame_table[pte_pfn(entry)].refs > 1)
 			break;
+		if ((entry & PTE_P) && (entry & PTE_PS) && level_of(parent) == 2)
+			break;
 		parent = choose_table((uint16_t)(step->frame + i * 0x101));
 		index = choose_index(parent, (uint16_t)(step->index + i / 8));
 	}
@@ -400,13 +402,19 @@ static void make_transfer_frames(struct table_call *call, const struct step *ste
 			step->count < 0xd000 ? 1 : choose_count(step->count), pool, 0);
 }
 
+/* Mostly of the block. */
+static void make_block(struct table_call *call, const struct step *step)
+{
+	make(call, OP_BLOCK, step->bits & 0xf0 ? STEPS_BLOCK : choose_frame(step->frame), 0, 0, step->bits & 1, 0);
+}
+
 /* The operation that a record means; the weights are those of a pager with many forks. */
 static void make_operation(struct table_call *call, const struct step *step, bool all)
 {
 	static const uint8_t codes[] = { OP_RETYPE, OP_RETYPE, OP_RETYPE, OP_SET, OP_SET, OP_SET,
 		OP_SET, OP_SET, OP_FILL, OP_COPY, OP_COPY, OP_SPLIT, OP_SPLIT, OP_MOVE, OP_CLEAR,
 		OP_CLEAR, OP_PROTECT, OP_PROTECT, OP_READ, OP_HARVEST, OP_ZERO, OP_COPY_FRAME,
-		OP_HOLD, OP_RELEASE, OP_TRANSFER, OP_LEND, OP_POOL_CREATE, OP_SPACE_CREATE };
+		OP_HOLD, OP_RELEASE, OP_TRANSFER, OP_LEND, OP_BLOCK, OP_POOL_CREATE, OP_SPACE_CREATE };
 	uint32_t code = codes[step->code % (COUNT(codes) - (all ? 0 : 2))];
 
 	switch (code) {
@@ -442,6 +450,9 @@ static void make_operation(struct table_call *call, const struct step *step, boo
 		break;
 	case OP_LEND:
 		make_lend(call, step);
+		break;
+	case OP_BLOCK:
+		make_block(call, step);
 		break;
 	case OP_POOL_CREATE:
 		make_pool(call, step);

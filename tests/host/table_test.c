@@ -1087,6 +1087,119 @@ static void test_large_entry_of_a_just_unmapped_frame_flushes_first(void)
 	CHECK_EQUAL(sim_flushes.everything, flushes + 1);
 }
 
+static status_t keep_block(uint64_t a)
+{
+	return sim_op(POOL_ROOT, op_head(OP_BLOCK, 0, BLOCK_HEAD, 0, 0), a, 0);
+}
+
+static void test_a_kept_block_is_mapped_without_a_look(void)
+{
+	CHECK_EQUAL(keep_block(1), ST_WRONG_TYPE);
+	make_block();
+	CHECK_EQUAL(keep_block(0), ST_MISMATCH);
+	CHECK_EQUAL(keep_block(2), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_BLOCK, 0, BLOCK_HEAD + 1, 0, 0), 1, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_BLOCK, 0, BLOCK_HEAD, 0, 0), 1, 1), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(with_work(511, op_head(OP_BLOCK, 0, BLOCK_HEAD, 0, 0), 1, 0), ST_MORE);
+	CHECK_EQUAL(keep_block(1), ST_OK);
+	CHECK_EQUAL(keep_block(1), ST_MISMATCH);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD].flags, FRAME_BLOCK | FRAME_KEPT);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD + 511].flags, FRAME_BLOCK);
+	CHECK_EQUAL(retype(BLOCK_HEAD + 3, 1, FRAME_FREE), ST_BUSY);
+	CHECK_EQUAL(with_work(1, op_head(OP_SET, 0, L2, 1, 0), large(), 0), ST_OK);
+	entries(L2)[1] |= PTE_D;
+	CHECK_EQUAL(set(L2, 1, 0, large()), ST_OK);
+	CHECK_EQUAL(sim_last.results[0],
+		result_of(RESULT_FRAME, BLOCK_HEAD) | RESULT_BLOCK | RESULT_DIRTY);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD].flags, FRAME_BLOCK | FRAME_KEPT | FRAME_DIRTY);
+	sim_check();
+	CHECK_EQUAL(with_work(511, op_head(OP_BLOCK, 0, BLOCK_HEAD, 0, 0), 0, 0), ST_MORE);
+	CHECK_EQUAL(keep_block(0), ST_OK);
+	for (uint32_t i = 0; i < 512; i++)
+		CHECK_EQUAL(frame_table[BLOCK_HEAD + i].flags, FRAME_DIRTY);
+	CHECK_EQUAL(retype(BLOCK_HEAD, 512, FRAME_FREE), ST_OK);
+}
+
+static void test_a_block_that_is_mapped_is_kept_from_then_on(void)
+{
+	make_block();
+	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
+	CHECK_EQUAL(keep_block(1), ST_OK);
+	CHECK_EQUAL(keep_block(0), ST_OK);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD + 9].flags, FRAME_BLOCK);
+	CHECK_EQUAL(set(L2, 1, 0, large()), ST_OK);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD + 9].flags, 0);
+}
+
+/* What was unmapped just now is flushed before it is somebody else's, also by its other size. */
+static void test_a_kept_block_is_quiet_before_it_is_mapped_again(void)
+{
+	uint64_t flushes, small = pte_make(BLOCK_HEAD + 77, PAGE_RW);
+
+	make_block();
+	CHECK_EQUAL(keep_block(1), ST_OK);
+	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
+	CHECK_EQUAL(set(L2, 1, 0, large()), ST_OK);
+	flushes = sim_flushes.everything;
+	CHECK_EQUAL(set(L1, 0, small, 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, flushes + 1);
+	CHECK_EQUAL(set(L1, 0, 0, small), ST_OK);
+	CHECK_EQUAL(sim_last.count, 0);
+	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, flushes + 2);
+	CHECK_EQUAL(set(L2, 1, 0, large()), ST_OK);
+	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, flushes + 3);
+	CHECK_EQUAL(set(L2, 2, large(), 0), ST_OK);
+	CHECK_EQUAL(sim_flushes.everything, flushes + 3);
+}
+
+static void test_frames_of_a_block_are_cleared_in_one_go(void)
+{
+	make_block();
+	CHECK_EQUAL(keep_block(1), ST_OK);
+	memset(frame_memory(BLOCK_HEAD + 3), 0xff, 70 * PAGE_SIZE);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_ZERO, 0, BLOCK_HEAD + 4, 0, 64), 0, 0), ST_OK);
+	CHECK(entries(BLOCK_HEAD + 3)[511] != 0 && entries(BLOCK_HEAD + 68)[0] != 0);
+	for (uint32_t i = 0; i < 64 * 512; i++)
+		CHECK_EQUAL(entries(BLOCK_HEAD + 4)[i], 0);
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_ZERO, 0, BLOCK_HEAD, 0, 512), 0, 0), ST_MORE);
+	CHECK_EQUAL(sim_last.done, 64);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD].flags, FRAME_BLOCK | FRAME_KEPT);
+}
+
+static void test_a_large_entry_is_split_into_its_pages(void)
+{
+	uint64_t link = pte_make(MORE_FIRST, PTE_P | PTE_W | PTE_U | PTE_A);
+
+	make_block();
+	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
+	CHECK_EQUAL(set(L2, 2, large(), 0), ST_OK);
+	entries(L2)[1] |= PTE_D | PTE_A;
+	CHECK_EQUAL(sim_op(POOL_ROOT, op_head(OP_SPLIT, 0, L2, 1, 0), MORE_FIRST, large() ^ PTE_W), ST_MISMATCH);
+	CHECK_EQUAL(split(L2, 1, BLOCK_HEAD + 6), ST_BUSY);
+	CHECK_EQUAL(split(L2, 1, L1_TWO), ST_WRONG_TYPE);
+	CHECK_EQUAL(split(L2, 1, FRAMES), ST_BAD_FRAME);
+	CHECK_EQUAL(with_work(511, op_head(OP_SPLIT, 0, L2, 1, 0), MORE_FIRST, large()), ST_MORE);
+	CHECK_EQUAL(split(L2, 1, MORE_FIRST), ST_OK);
+	CHECK_EQUAL(entries(L2)[1], link);
+	for (uint32_t i = 0; i < 512; i++) {
+		CHECK_EQUAL(entries(MORE_FIRST)[i], pte_make(BLOCK_HEAD + i, PAGE_RW | PTE_A));
+		CHECK_EQUAL(refs(BLOCK_HEAD + i), 1);
+	}
+	CHECK(live(MORE_FIRST) == 512 && refs(MORE_FIRST) == 1 && live(BLOCK_HEAD) == 1);
+	CHECK_EQUAL(frame_table[BLOCK_HEAD].flags, FRAME_BLOCK | FRAME_DIRTY);
+	sim_check();
+	frame_refs_limit = 1;
+	CHECK_EQUAL(split(L2, 2, MORE_FIRST + 1), ST_LIMIT);
+	frame_refs_limit = FRAME_REFS_MAX;
+	CHECK_EQUAL(keep_block(1), ST_OK);
+	CHECK_EQUAL(split(L2, 2, MORE_FIRST + 1), ST_OK);
+	for (uint32_t i = 0; i < 512; i++)
+		CHECK(refs(BLOCK_HEAD + i) == 2 && frame_table[BLOCK_HEAD + i].flags == FRAME_DIRTY);
+	sim_check();
+}
+
 /* ---- the walk, beside the simulated processor ---- */
 
 static uint32_t refuses(uint64_t address, uint32_t access)
@@ -1260,6 +1373,11 @@ static const struct check_test tests[] = {
 	CHECK_TEST(page_size_changes_through_not_present),
 	CHECK_TEST(large_entries_are_copied_moved_split_and_protected),
 	CHECK_TEST(large_entry_of_a_just_unmapped_frame_flushes_first),
+	CHECK_TEST(a_kept_block_is_mapped_without_a_look),
+	CHECK_TEST(a_block_that_is_mapped_is_kept_from_then_on),
+	CHECK_TEST(a_kept_block_is_quiet_before_it_is_mapped_again),
+	CHECK_TEST(frames_of_a_block_are_cleared_in_one_go),
+	CHECK_TEST(a_large_entry_is_split_into_its_pages),
 	CHECK_TEST(walk_finds_the_refusing_level),
 	CHECK_TEST(walk_keeps_the_entries),
 	CHECK_TEST(walk_of_large_entries),

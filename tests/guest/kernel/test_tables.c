@@ -513,6 +513,67 @@ static bool large_entries_are_counted_and_paid_for(void)
 	return true;
 }
 
+static bool a_kept_block_stays_without_entries(void)
+{
+	pfn_t table = frame_take_as(FRAME_L2), block = frame_take_row(TABLE_ENTRIES, TABLE_ENTRIES);
+	uint64_t large = pte_make(block, DATA_BITS | PTE_PS);
+	uint16_t pool;
+
+	CHECK(block != 0);
+	CHECK_OK(pool_make(&pool));
+	CHECK_EQUAL(op_at(OP_BLOCK, block, 0, 1, 0), ST_WRONG_TYPE);
+	CHECK_OK(op_many(OP_RETYPE, block, 0, TABLE_ENTRIES, FRAME_DATA, 0));
+	CHECK_EQUAL(op_at(OP_BLOCK, block + 8, 0, 1, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_BLOCK, block, 0, 2, 0), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(op_at(OP_BLOCK, 1u << 27, 0, 1, 0), ST_BAD_FRAME);
+	CHECK_EQUAL(op_at(OP_BLOCK, block, 0, 0, 0), ST_MISMATCH);
+	CHECK_OK(op_on(OP_LEND, block + 300, pool, 0));
+	CHECK_EQUAL(op_at(OP_BLOCK, block, 0, 1, 0), ST_BUSY);
+	CHECK_OK(op_on(OP_LEND, block + 300, 0, 0));
+	CHECK_OK(op_at(OP_BLOCK, block, 0, 1, 0));
+	CHECK_EQUAL(op_at(OP_BLOCK, block, 0, 1, 0), ST_MISMATCH);
+	CHECK_OK(op_at(OP_SET, table, 0, large, 0));
+	CHECK_OK(op_many(OP_CLEAR, table, 0, 1, 0, 0));
+	CHECK_EQUAL(results[0], (uint64_t)RESULT_FRAME << 60 | RESULT_BLOCK | block);
+	CHECK_EQUAL(op_on(OP_RETYPE, block + 4, FRAME_FREE, 0), ST_BUSY);
+	CHECK_OK(op_at(OP_BLOCK, block, 0, 0, 0));
+	batch_begin();
+	for (uint32_t i = 0; i < 20; i++)
+		batch_add(op_head(OP_BLOCK, 0, block, 0, 0), i % 2 == 0, 0);
+	CHECK_EQUAL(batch_end(), ST_MORE);
+	CHECK(outcome.done == 8);
+	CHECK_OK(op_on(OP_RETYPE, block + 4, FRAME_FREE, 0));
+	return true;
+}
+
+static bool a_large_entry_is_split_into_its_pages(void)
+{
+	pfn_t table = frame_take_as(FRAME_L2), block = frame_take_row(TABLE_ENTRIES, TABLE_ENTRIES);
+	pfn_t first = frame_take_as(FRAME_DATA), second = frame_take_as(FRAME_DATA);
+	uint64_t large = pte_make(block, DATA_BITS | PTE_PS);
+	const uint64_t *entries = results;
+
+	CHECK(block != 0);
+	CHECK_OK(op_many(OP_RETYPE, block, 0, TABLE_ENTRIES, FRAME_DATA, 0));
+	CHECK_OK(op_at(OP_BLOCK, block, 0, 1, 0));
+	CHECK_OK(op_at(OP_SET, table, 0, large, 0));
+	CHECK_OK(op_at(OP_SET, table, 1, large, 0));
+	CHECK_EQUAL(op_at(OP_SPLIT, table, 0, first, large ^ PTE_W), ST_MISMATCH);
+	CHECK_EQUAL(op_at(OP_SPLIT, table, 0, block + 9, large), ST_BUSY);
+	CHECK_OK(op_at(OP_SPLIT, table, 0, first, large));
+	CHECK(FRAMES[first].type == FRAME_L1 && FRAMES[first].live == TABLE_ENTRIES);
+	CHECK(FRAMES[block].live == 1 && FRAMES[block + 5].refs == 1);
+	CHECK_OK(op_many(OP_READ, first, 5, 1, 0, 0));
+	CHECK_EQUAL(entries[0], pte_make(block + 5, DATA_BITS));
+	CHECK_OK(op_at(OP_SPLIT, table, 1, second, large));
+	CHECK(!(FRAMES[block].flags & (FRAME_BLOCK | FRAME_KEPT)) && FRAMES[block + 5].refs == 2);
+	CHECK_OK(op_many(OP_CLEAR, first, 0, TABLE_ENTRIES, 0, 0));
+	CHECK_OK(op_many(OP_CLEAR, second, 0, 256, 0, 0));
+	CHECK_OK(op_many(OP_CLEAR, second, 256, 256, 0, 0));
+	CHECK_EQUAL(FRAMES[block + 5].refs, 0);
+	return true;
+}
+
 static bool a_program_reads_and_writes_through_a_large_entry(void)
 {
 	pfn_t block = frame_take_row(TABLE_ENTRIES, TABLE_ENTRIES), table;
@@ -852,6 +913,8 @@ const struct test tests_tables[] = {
 	{ "what_is_no_table_has_no_entries", what_is_no_table_has_no_entries },
 	{ "a_block_is_mapped_by_one_entry", a_block_is_mapped_by_one_entry },
 	{ "a_block_needs_512_data_frames_of_one_pool", a_block_needs_512_data_frames_of_one_pool },
+	{ "a_kept_block_stays_without_entries", a_kept_block_stays_without_entries },
+	{ "a_large_entry_is_split_into_its_pages", a_large_entry_is_split_into_its_pages },
 	{ "the_page_size_changes_only_through_not_present",
 		the_page_size_changes_only_through_not_present },
 	{ "large_entries_stand_at_level_2_only", large_entries_stand_at_level_2_only },
