@@ -48,8 +48,8 @@ struct test {
 /* The topics, one file each. */
 extern const struct test tests_protection[], tests_address[], tests_cow[], tests_fork[], tests_heap[],
 	tests_stack[], tests_mapping[], tests_shared[], tests_exception[], tests_process[],
-	tests_exec[], tests_pointer[], tests_message[], tests_exhaustion[], tests_remap[], tests_failure[], tests_fuzz[],
-	tests_lessons[], tests_malice[], tests_flush[], tests_idle[];
+	tests_exec[], tests_pointer[], tests_message[], tests_exhaustion[], tests_remap[], tests_large[],
+	tests_failure[], tests_fuzz[], tests_lessons[], tests_malice[], tests_flush[], tests_idle[];
 
 /* What exec.c does when the program is started as `tests --exec KIND ...`. */
 int exec_helper(int argc, char **argv);
