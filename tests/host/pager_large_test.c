@@ -11,6 +11,7 @@
  */
 #include "check.h"
 #include "pager_machine.h"
+#include "machine/memory.h"
 #include "sim/processor.h"
 #include <faultline/frame.h>
 
@@ -497,6 +498,129 @@ static void test_a_block_ends_when_relatives_keep_pages_of_it(void)
 	destroy(child);
 }
 
+/* ---- refusals ---- */
+
+static void hook_frames(uint64_t at_asking)
+{
+	CHECK_EQUAL(machine_system(PAGER_TRAP_TEST, PAGER_HOOK_FAIL_FRAMES, at_asking, 0, 0, 0, 0)->status, ST_OK);
+}
+
+static uint32_t refuse_at, operations_run; /* the n-th operation is refused; 0: none */
+static struct frame *lent;		   /* to another pool, so that it is */
+static uint16_t lent_pool;
+
+static void before_operation(const struct op *op)
+{
+	if (++operations_run != refuse_at || OP_CODE(op->head) == OP_READ)
+		return;
+	lent = &sim_frame_table[OP_PFN(op->head)];
+	lent_pool = lent->pool;
+	lent->pool = 2;
+}
+
+static void after_operation(const struct op *op, status_t status)
+{
+	(void)op;
+	(void)status;
+	if (lent)
+		lent->pool = lent_pool;
+	lent = NULL;
+}
+
+/* Each of these touches a part of a large page, shared or not.  Answers whether it was done. */
+static bool do_action(uint32_t action)
+{
+	switch (action) {
+	case 0:
+		return ask(space, PAGER_MUNMAP, 100, 300, 0, 0, 0) == ST_OK;
+	case 1:
+		return ask(space, PAGER_MPROTECT, 100, 300, MAP_READ, 0, 0) == ST_OK;
+	case 2:
+		return ask(space, PAGER_MADVISE, 100, 300, ADVICE_DISCARD, 0, 0) == ST_OK;
+	case 3:
+		return ask(space, PAGER_MREMAP, 100, 300, 300 * PAGE, REMAP_MAY_MOVE | REMAP_FIXED, at(4 * TABLE + 7)) ==
+		       ST_OK;
+	case 4:
+		return ask(space, PAGER_MPROTECT, 0, TABLE, MAP_READ, 0, 0) == ST_OK;
+	case 5:
+		return write_as(space, 100, 9) == REASON_NONE;
+	default:
+		return write_as(space, TABLE, 9) == REASON_NONE; /* a new large page */
+	}
+}
+
+/* All pages that the action leaves alone are as they were, for the space and its child. */
+static void check_values(uint64_t child, bool is_moved)
+{
+	for (uint64_t page = 0; page < TABLE; page += 33) {
+		if (page < 100 || page >= 400)
+			CHECK_EQUAL(read_page(space, page), page + 1);
+		if (child != 0)
+			CHECK_EQUAL(read_page(child, page), page + 1);
+	}
+	if (is_moved)
+		CHECK_EQUAL(read_page(space, 4 * TABLE + 8), 102);
+}
+
+static bool try_refusal(uint32_t action, bool is_shared, uint32_t n, bool of_frames)
+{
+	uint64_t child = 0;
+	bool is_done, was_met;
+
+	before();
+	map_large(2 * TABLE);
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(machine_access(space, at(page), FAULT_WRITE, &(uint64_t){ page + 1 }), REASON_NONE);
+	if (is_shared)
+		child = fork_of(space);
+	operations_run = 0;
+	refuse_at = of_frames ? 0 : n;
+	machine_watch.before = before_operation;
+	machine_watch.after = after_operation;
+	if (of_frames)
+		hook_frames(n);
+	is_done = do_action(action);
+	was_met = of_frames ? frame_pool.failed != 0 : operations_run >= n;
+	machine_settle();
+	machine_watch.before = NULL;
+	machine_watch.after = NULL;
+	if (!is_done && action >= 5) {
+		hook_frames(0);
+		CHECK(do_action(action));
+	}
+	hook_frames(0);
+	refuse_at = 0;
+	machine_check();
+	check_values(child, action == 3 && is_done);
+	if (child != 0)
+		destroy(child);
+	after();
+	space = 0;
+	return was_met;
+}
+
+/* Whichever asking for frames is refused, all is done or none of it, and nothing is lost. */
+static void test_any_asking_for_frames_may_be_refused(void)
+{
+	after();
+	for (uint32_t action = 0; action < 7; action++)
+		for (uint32_t shared = 0; shared < 2; shared++)
+			for (uint32_t n = 1; n < 20 && try_refusal(action, shared, n, true); n++)
+				continue;
+	before();
+}
+
+/* Whichever operation of a write's cure is refused, the write is, and the next one is not. */
+static void test_any_operation_of_a_write_may_be_refused(void)
+{
+	after();
+	for (uint32_t action = 5; action < 7; action++)
+		for (uint32_t shared = 0; shared < 2; shared++)
+			for (uint32_t n = 1; n < 30 && try_refusal(action, shared, n, false); n++)
+				continue;
+	before();
+}
+
 /* ---- random histories ---- */
 
 #define CHUNKS	  6u
@@ -736,6 +860,8 @@ static const struct check_test tests[] = {
 	CHECK_TEST(the_last_owner_takes_it_back_whole),
 	CHECK_TEST(what_relatives_have_split_is_not_taken_back),
 	CHECK_TEST(a_block_ends_when_relatives_keep_pages_of_it),
+	CHECK_TEST(any_asking_for_frames_may_be_refused),
+	CHECK_TEST(any_operation_of_a_write_may_be_refused),
 	CHECK_TEST(random_histories),
 };
 
