@@ -100,7 +100,7 @@ struct thread *call_batch(struct thread *thread)
 {
 	struct batch_request request = { .count = UINT32_MAX };
 	struct batch_progress progress;
-	uint64_t look = thread->registers.rdi & BATCH_LOOK, count = thread->registers.rdi ^ look;
+	uint64_t count = thread->registers.rdi & ~BATCH_LOOK;
 	status_t status;
 
 	if (count <= OP_MAX_IN_PAGE)
@@ -110,7 +110,7 @@ struct thread *call_batch(struct thread *thread)
 	thread->registers.rdx = progress.index;
 	thread->registers.r10 = progress.done;
 	thread->registers.r8 = progress.results;
-	if (look && ipc_nothing_waits(thread))
+	if (unlikely(thread->registers.rdi & BATCH_LOOK) && ipc_nothing_waits(thread))
 		thread->registers.r8 |= BATCH_NOTHING_WAITS;
 	return NULL;
 }

@@ -158,8 +158,17 @@ void block_drop(struct batch *batch, uint64_t entry);
 void block_page_drop(struct frame *page);
 status_t block_split(struct batch *batch, const struct op *op, uint64_t *parent);
 
-/* May a split make a table of this frame?  kernel/table_split.c. */
-status_t split_check_fresh(const struct batch *batch, uint64_t pfn);
+/* May a split make a table of this frame? */
+static inline status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
+{
+	const struct frame *fresh = pfn < frame_count ? &frame_table[pfn] : NULL;
+
+	if (!fresh || !batch_owns(batch, fresh))
+		return ST_BAD_FRAME;
+	if (fresh->type != FRAME_FREE && fresh->type != FRAME_DATA)
+		return ST_WRONG_TYPE;
+	return frame_is_unused(fresh) ? ST_OK : ST_BUSY;
+}
 
 /* The checks that are not those of a plain DATA page; kernel/table.c. */
 status_t entry_check_special(const struct batch *batch, uint64_t entry, const struct frame *target);

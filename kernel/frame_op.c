@@ -88,10 +88,8 @@ static status_t zero_step(struct batch *batch, pfn_t pfn, uint64_t unused)
 /* Do these frames belong to one block of the caller's?  Then they are DATA of its, and none is unused. */
 static bool is_in_block(const struct batch *batch, pfn_t pfn, uint32_t count)
 {
-	const struct frame *frame = batch_frame(batch, pfn);
-
-	return frame && frame->flags & FRAME_BLOCK && count != 0 &&
-	       pfn % BLOCK_FRAMES + count <= BLOCK_FRAMES;
+	return pfn < frame_count && frame_table[pfn].flags & FRAME_BLOCK && count != 0 &&
+	       pfn % BLOCK_FRAMES + count <= BLOCK_FRAMES && batch_owns(batch, &frame_table[pfn]);
 }
 
 /* What zero_step() does to each of them. */

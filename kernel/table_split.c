@@ -37,18 +37,6 @@ static status_t split_count(const uint64_t *entries)
 	return ST_OK;
 }
 
-/* See entry.h. */
-status_t split_check_fresh(const struct batch *batch, uint64_t pfn)
-{
-	const struct frame *fresh = pfn < frame_count ? &frame_table[pfn] : NULL;
-
-	if (!fresh || !batch_owns(batch, fresh))
-		return ST_BAD_FRAME;
-	if (fresh->type != FRAME_FREE && fresh->type != FRAME_DATA)
-		return ST_WRONG_TYPE;
-	return frame_is_unused(fresh) ? ST_OK : ST_BUSY;
-}
-
 static status_t split_check(
 	const struct batch *batch, const struct op *op, const struct table *parent, uint64_t entry)
 {

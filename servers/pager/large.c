@@ -17,6 +17,7 @@ bool large_is_due(struct space *space, uint32_t access, const struct path *path)
 	uint64_t base = path->address & ~(level_span(2) - 1);
 	const struct region *region;
 
+	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
 	if ((access & (FAULT_WRITE | FAULT_PRESENT | FAULT_RESERVED)) != FAULT_WRITE ||
 		path->entry[2] != 0)
 		return false;

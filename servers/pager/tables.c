@@ -136,18 +136,23 @@ void tables_reap_step(void)
 	pfn_t pfn = orphans.first;
 	uint32_t live;
 
-	if (blocks.dropped_count != 0) {
+	if (__builtin_expect(blocks.dropped_count != 0, 0)) {
 		blocks_reap();
 		tables_effort += EFFORT_SLICE;
 		return;
 	}
 	live = mmu_frame(pfn)->live;
-	if (mmu_frame(pfn)->flags & FRAME_SPECIAL && mmu_frame(pfn)->type == FRAME_L2 ?
-		    reap_large(pfn) : reap_part(pfn))
+	if (__builtin_expect(mmu_frame(pfn)->flags & FRAME_SPECIAL, 0) &&
+		mmu_frame(pfn)->type == FRAME_L2) {
+		if (reap_large(pfn))
+			return;
+		live = mmu_frame(pfn)->live;
+	} else if (reap_part(pfn)) {
 		return;
+	}
 	orphans.first = frame_pool.info[pfn].next;
 	orphans.count--;
-	if (live != 0 && mmu_frame(pfn)->live != 0)
+	if (live != 0)
 		mmu_add(op_head(OP_CLEAR, OP_CLEAR_RUNS, pfn, 0, TABLE_ENTRIES), 0, 0);
 	mmu_add(op_head(OP_RETYPE, 0, pfn, 0, 1), FRAME_DATA, 0);
 	tables_effort += EFFORT_REAP + live * EFFORT_PAGE;

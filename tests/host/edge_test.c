@@ -665,12 +665,12 @@ static void test_frames_of_a_block_keep_their_own_dirty_mark(void)
 		CHECK_EQUAL(frame_table[BLOCK_HEAD + i].flags, i == 5 ? FRAME_DIRTY : 0);
 }
 
-static void test_only_links_are_split(void)
+static void test_only_links_and_large_entries_are_split(void)
 {
 	CHECK_EQUAL(retype(BLOCK_HEAD, BLOCK_FRAMES, FRAME_DATA), ST_OK);
 	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
 	CHECK_EQUAL(set(L2, 2, large(), 0), ST_OK);
-	CHECK_EQUAL(split(L2, 1, MORE_FIRST), ST_WRONG_TYPE);
+	CHECK_EQUAL(split(L2, 1, MORE_FIRST), ST_OK);
 	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
 	CHECK_EQUAL(set(L1, 1, page(0), 0), ST_OK);
 	CHECK_EQUAL(split(L1, 0, MORE_FIRST), ST_WRONG_TYPE);
@@ -950,7 +950,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(a_block_is_formed_and_dissolved_once),
 	CHECK_TEST(a_block_is_flushed_for_when_a_frame_of_it_may_be_cached),
 	CHECK_TEST(frames_of_a_block_keep_their_own_dirty_mark),
-	CHECK_TEST(only_links_are_split),
+	CHECK_TEST(only_links_and_large_entries_are_split),
 	CHECK_TEST(the_message_slot_is_one_of_the_top_level_only),
 	CHECK_TEST(a_walk_ends_at_an_entry_beyond_all_frames),
 	CHECK_TEST(a_walk_takes_a_word_of_the_pagers_for_nothing),
