@@ -670,7 +670,7 @@ static void test_only_links_and_large_entries_are_split(void)
 	CHECK_EQUAL(retype(BLOCK_HEAD, BLOCK_FRAMES, FRAME_DATA), ST_OK);
 	CHECK_EQUAL(set(L2, 1, large(), 0), ST_OK);
 	CHECK_EQUAL(set(L2, 2, large(), 0), ST_OK);
-	CHECK_EQUAL(split(L2, 1, MORE_FIRST), ST_OK);
+	CHECK_EQUAL(split(L2, 1, MORE_FIRST + 1), ST_OK);
 	CHECK_EQUAL(set(L1, 0, page(0), 0), ST_OK);
 	CHECK_EQUAL(set(L1, 1, page(0), 0), ST_OK);
 	CHECK_EQUAL(split(L1, 0, MORE_FIRST), ST_WRONG_TYPE);
