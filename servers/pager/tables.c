@@ -23,7 +23,7 @@ uint32_t tables_effort;
 #define EFFORT_RUN   500u /* a batch */
 #define EFFORT_READ  20u  /* an entry */
 #define EFFORT_FRAME 40u  /* a frame, or a run of frames, that is reported besides, ... */
-#define EFFORT_TABLE 90u  /* ... a table or a word */
+#define EFFORT_TABLE 50u  /* ... and more if it is a table or a word */
 #define EFFORT_REAP  1200u /* to look for the entries of a table */
 #define REAP_PART    256u /* so many entries of a table go in one step, ... */
 #define REAP_FIRST   4000u /* ... but all pages if nothing else has been done before */
@@ -38,23 +38,34 @@ status_t tables_run(void)
 	return status;
 }
 
+/* Most are, where frames are scattered. */
+static bool is_one_page(uint64_t result)
+{
+	const uint64_t form = ~(uint64_t)(RESULT_DIRTY | ((1u << FRAME_NUMBER_BITS) - 1));
+
+	return (result & form) == (uint64_t)RESULT_FRAME << 60 &&
+	       mmu_frame(RESULT_PFN(result))->type == FRAME_DATA;
+}
+
 /* See the header. */
 void tables_collect(const uint64_t *results, uint32_t count)
 {
+	tables_effort += count * EFFORT_FRAME;
 	for (uint32_t i = 0; i < count; i++) {
 		pfn_t pfn = RESULT_PFN(results[i]);
 
+		if (is_one_page(results[i])) {
+			frame_pool_put_used(pfn);
+			continue;
+		}
 		switch (RESULT_KIND(results[i])) {
 		case RESULT_FRAME:
-			tables_effort += EFFORT_FRAME;
 			if (results[i] & RESULT_BLOCK)
 				blocks_drop(pfn);
-			else if (mmu_frame(pfn)->type != FRAME_DATA)
-				tables_orphan(pfn); /* a message page */
-			else if (RESULT_COUNT(results[i]) == 1)
-				frame_pool_put_used(pfn);
-			else
+			else if (mmu_frame(pfn)->type == FRAME_DATA)
 				frame_pool_put_run(pfn, RESULT_COUNT(results[i]));
+			else
+				tables_orphan(pfn); /* a message page */
 			break;
 		case RESULT_TABLE:
 			tables_effort += EFFORT_TABLE;
