@@ -100,6 +100,7 @@ struct thread *call_batch(struct thread *thread)
 {
 	struct batch_request request = { .count = UINT32_MAX };
 	struct batch_progress progress;
+	bool looks = thread->registers.rdi & BATCH_LOOK; /* an operation may change its own registers */
 	uint64_t count = thread->registers.rdi & ~BATCH_LOOK;
 	status_t status;
 
@@ -110,7 +111,7 @@ struct thread *call_batch(struct thread *thread)
 	thread->registers.rdx = progress.index;
 	thread->registers.r10 = progress.done;
 	thread->registers.r8 = progress.results;
-	if (unlikely(thread->registers.rdi & BATCH_LOOK) && ipc_nothing_waits(thread))
+	if (unlikely(looks) && ipc_nothing_waits(thread))
 		thread->registers.r8 |= BATCH_NOTHING_WAITS;
 	return NULL;
 }

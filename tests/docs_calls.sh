@@ -84,7 +84,7 @@ complain "in tests/guest/kernel/coverage.h, but no row" "$work/surplus"
 # ---- handlers: of calls by CALL_LIST, of operations by the two tables of the kernel ----
 {
 	awk '{ print $1, $3 }' "$work/calls"
-	sed -n 's/^[[:space:]]*\[\(OP_[A-Z_]*\)\( - OP_SPACE_CREATE\)*\] = { \([a-z_]*\),.*/\1 \3/p' \
+	sed -n 's/^[[:space:]]*\[\(OP_[A-Z_]*\)\( - OP_OF_OBJECTS\)*\] = { \([a-z_]*\),.*/\1 \3/p' \
 		kernel/batch.c kernel/object_ops.c
 } > "$work/handlers"
 cut -d' ' -f1 "$work/handlers" | sort > "$work/handled"

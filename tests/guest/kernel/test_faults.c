@@ -300,6 +300,35 @@ static bool a_window_of_which_some_frames_are_blank(void)
 	return window_of(0x9);
 }
 
+/* r8 of a batch of nothing, with BATCH_LOOK or without. */
+static uint64_t results_of_a_batch(uint64_t look)
+{
+	struct batch_outcome got;
+
+	((struct op *)MESSAGE_PAGE)[0] = (struct op){ op_head(OP_NOP, 0, 0, 0, 0), 0, 0 };
+	return kernel_batch_in_page(1 | look, &got) == ST_OK ? got.results : 1;
+}
+
+static bool a_batch_says_when_nothing_waits(void)
+{
+	struct message message, none;
+	struct sub sub;
+
+	CHECK(run(&sub, program_write_call_write, SUB_UNUSED, 77));
+	CHECK(fault_is(&sub, &message, SUB_UNUSED, FAULT_USER | FAULT_WRITE, 1));
+	message.tag = FAULT_RESUME; /* in vain, but from here on it is known where we receive */
+	CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+	CHECK_EQUAL(results_of_a_batch(BATCH_LOOK), BATCH_NOTHING_WAITS);
+	CHECK_EQUAL(results_of_a_batch(0), 0);
+	CHECK_OK(call4(CALL_NOTIFY, SLOT_SELF, 1, 0, 0, 0));
+	CHECK_EQUAL(results_of_a_batch(BATCH_LOOK), 0);
+	CHECK_OK(reply_receive(SLOT_SELF | RR_RECEIVE | RR_NONBLOCK, &none));
+	CHECK_OK(reply(message.token, FAULT_RESUME, 0));
+	let_others_run(); /* it faults once more, and waits */
+	CHECK_EQUAL(results_of_a_batch(BATCH_LOOK), 0);
+	return true;
+}
+
 static bool a_cure_in_the_message_page(void)
 {
 	struct op *ops = MESSAGE_PAGE;
@@ -608,6 +637,7 @@ const struct test tests_faults[] = {
 		a_frame_copied_to_by_a_cure_is_blank_no_more },
 	{ "a_window_of_blank_frames_is_not_cleared", a_window_of_blank_frames_is_not_cleared },
 	{ "a_window_of_which_some_frames_are_blank", a_window_of_which_some_frames_are_blank },
+	{ "a_batch_says_when_nothing_waits", a_batch_says_when_nothing_waits },
 	{ "a_cure_in_the_message_page", a_cure_in_the_message_page },
 	{ "more_operations_than_registers_go_on_in_the_message_page",
 		more_operations_than_registers_go_on_in_the_message_page },
