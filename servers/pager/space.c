@@ -66,12 +66,18 @@ void space_rights_changed(struct space *space)
 	account_update(space);
 }
 
-/* See the header. */
-void space_regions_changed(struct space *space)
+static void forget_regions(struct space *space)
 {
 	space_forget_last(space);
 	space->room.to = 0;
-	space_rights_changed(space);
+	space->untouched.end = 0;
+}
+
+/* See the header. */
+void space_regions_changed(struct space *space)
+{
+	forget_regions(space);
+	account_update(space);
 }
 
 /* See the header. */
@@ -304,6 +310,7 @@ static status_t end_record(struct space *space, bool has_memory)
 	job_drop(space);
 	account_close(space);
 	region_map_release(&space->regions);
+	forget_regions(space);
 	job_reap_regions();
 	if (!has_memory) {
 		space_give(space);

@@ -404,6 +404,21 @@ static void test_requests_reap_while_memory_is_short(void)
 	machine_settle();
 }
 
+/* Its port is taken apart by a job; until then there is a space without regions. */
+static void test_a_space_that_waits_for_its_end_remembers_no_region(void)
+{
+	CHECK_EQUAL(map(BASE, 2 * PAGE, RW, 0), ST_OK);
+	CHECK_EQUAL(touch(BASE, FAULT_WRITE), REASON_NONE);
+	CHECK_EQUAL(ask(PAGER_SPACE_PORT, program, 0, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(touch(BASE + PAGE, FAULT_WRITE), REASON_NONE);
+	CHECK_EQUAL(ask(PAGER_SPACE_DESTROY, program, 0, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(stats().spaces, 2);
+	machine_check();
+	machine_settle();
+	CHECK_EQUAL(stats().spaces, 1);
+	program = create(CLASS_PROGRAM);
+}
+
 /* ---- memory runs out ---- */
 
 static void keep_all_frames(bool keep)
@@ -771,6 +786,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(a_space_that_ends_takes_its_own_job_along),
 	CHECK_TEST(the_reaper_counts_as_a_job),
 	CHECK_TEST(requests_reap_while_memory_is_short),
+	CHECK_TEST(a_space_that_waits_for_its_end_remembers_no_region),
 	CHECK_TEST(where_only_servers_are_left_a_fault_is_refused),
 	CHECK_TEST(a_program_within_its_share_is_no_victim),
 	CHECK_TEST(a_space_of_no_class_or_with_unknown_rights_is_refused),
