@@ -214,8 +214,10 @@ enum {
 
 static inline uint64_t op_head(uint32_t op, uint32_t flags, pfn_t pfn, uint32_t index, uint32_t count)
 {
+	/* NOLINTBEGIN(clang-analyzer-core.UndefinedBinaryOperatorResult): 64 bits hold 2 << 36 */
 	return (uint64_t)op | ((uint64_t)flags << 8) | ((uint64_t)index << OP_INDEX_SHIFT) |
 	       ((uint64_t)count << OP_COUNT_SHIFT) | ((uint64_t)pfn << OP_PFN_SHIFT);
+	/* NOLINTEND(clang-analyzer-core.UndefinedBinaryOperatorResult) */
 }
 
 #define OP_CODE(head) ((uint32_t)(head) & 0xffu)

@@ -965,6 +965,7 @@ static void shift_border(const struct steps *steps, uint32_t top, const struct r
 static bool divide(struct steps *steps, uint64_t address, uint32_t lower, uint32_t upper)
 {
 	uint32_t top = steps->count - 1;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): steps_to() has put a link there */
 	struct region *region = &(*steps->link[top])->region, above;
 	struct region_node **behind = steps_behind(steps);
 	uint64_t committed = committed_bytes(region);
