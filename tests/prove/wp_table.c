@@ -7,7 +7,8 @@
  *
  * Assumed: what the contracts require, which is rules 1, 6, 7 and 9 of frame_check_all() for the
  * entry and frames at hand; pool_is_within() changes nothing; hardware changes only A and D of
- * a present entry.  Not shown: 2 MiB entries (`large`), whose counts are over 512 frames.
+ * a present entry; block_page_drop() changes epochs alone.  Not shown: 2 MiB entries (`large`), whose counts are over
+ * 512 frames.
  *
  * PROVED: prove_exchange
  * PROVED: pte_pfn, entry_is_large, entry_target, frame_is_uncounted, batch_owns, batch_may_map
@@ -111,6 +112,10 @@ void block_count(uint64_t entry);
 status_t block_can_drop(struct batch *batch, uint64_t entry);
 /*@ requires \false; assigns \nothing; */
 void block_drop(struct batch *batch, uint64_t entry);
+
+/* Assumed of block.c: epochs are all it changes.  (That of the block's head, too, of which nothing here speaks.) */
+/*@ assigns page->epoch; */
+void block_page_drop(struct frame *page);
 
 /*@ requires reportable(batch) && n <= 2;
     assigns \nothing;
