@@ -301,6 +301,9 @@ struct thread *ipc_fast_reply_receive(struct thread *server)
 	target->state = THREAD_READY;
 	target->port = NULL;
 	server->receive_slot = (uint8_t)(request >> RR_SLOT_SHIFT);
+	server->receive_port = port;
+	server->receive_request = request;
+	server->receive_looked_at = handle_epoch;
 	server->effective = server->priority;
 	server->registers.rax = ST_OK;
 	server->state = THREAD_RECEIVING;
