@@ -497,6 +497,27 @@ fast_page_fault:
 	SWITCH SET_FPU
 %endmacro
 
+; The first operation goes to memory for C, and what C may clobber outlives it.
+%macro KEEP_OPERATION 0
+	mov [rbp + REGISTERS_RDX], rdx
+	mov [rbp + REGISTERS_R10], r10
+	mov [rbp + REGISTERS_R8], r8
+	push rsi
+	push r9
+%endmacro
+
+; Behind KEEP_OPERATION: the function %1 does it or says no.
+%macro DECIDE_IN_C 1
+	call %1
+	pop r9
+	pop rsi
+	mov rdx, [rbp + REGISTERS_RDX]
+	mov r10, [rbp + REGISTERS_R10]
+	mov r8, [rbp + REGISTERS_R8]
+	test al, al
+	jz .generic
+%endmacro
+
 ; REPLY_RECEIVE: rdi = handle | receive slot << 16 | flags, rsi = tag, rbx = token, words.
 align 16
 fast_reply_receive:
@@ -544,23 +565,12 @@ fast_reply_receive:
 .change: ; a reply to a call that is one operation, and brings no words: in C
 	cmp rax, 1 << (TAG_OPS_SHIFT - TAG_BYTES_SHIFT)
 	jne .generic
-	mov [rbp + REGISTERS_RDX], rdx
-	mov [rbp + REGISTERS_R10], r10
-	mov [rbp + REGISTERS_R8], r8
-	push rsi
-	push r9
+	KEEP_OPERATION
 	mov rax, [rbp + THREAD_SPACE]
 	movzx edi, word [rax + SPACE_POOL]
 	lea rsi, [rbp + REGISTERS_RDX]
 	mov rdx, r15
-	call ipc_fast_change
-	pop r9
-	pop rsi
-	mov rdx, [rbp + REGISTERS_RDX]
-	mov r10, [rbp + REGISTERS_R10]
-	mov r8, [rbp + REGISTERS_R8]
-	test al, al
-	jz .generic
+	DECIDE_IN_C ipc_fast_change
 	mov esi, esi ; the label
 	xor edx, edx
 	xor r10d, r10d
@@ -638,21 +648,10 @@ fast_reply_receive:
 	swapgs
 	iretq
 .window: ; one operation for several pages: in C
-	mov [rbp + REGISTERS_RDX], rdx
-	mov [rbp + REGISTERS_R10], r10
-	mov [rbp + REGISTERS_R8], r8
-	push rsi
-	push r9
+	KEEP_OPERATION
 	mov edi, r11d
 	lea rsi, [rbp + REGISTERS_RDX]
-	call ipc_fast_window
-	pop r9
-	pop rsi
-	mov rdx, [rbp + REGISTERS_RDX]
-	mov r10, [rbp + REGISTERS_R10]
-	mov r8, [rbp + REGISTERS_R8]
-	test al, al
-	jz .generic
+	DECIDE_IN_C ipc_fast_window
 	inc qword [counters + COUNTERS_OPERATIONS]
 	jmp .cured
 .no_operations:
