@@ -2,7 +2,7 @@
 ;
 ; What ipc_fast.c says in C is done here without storing what need not be stored: a sender's words
 ; stay in the registers in which the receiver wants them, and a thread that waits keeps only what it
-; will want back.  Measured (docs/performance.md): about 60 instructions less each way, a third.
+; will want back.  Measured by T1: 265 instructions, 400 by the C.
 ;
 ; The rule is that of ipc_fast.c: everything is asked first; `.generic` finds all registers as they
 ; were at the entry and nothing else changed, and takes the way of entry.asm.  A page that a cure

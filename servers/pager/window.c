@@ -49,6 +49,16 @@ bool window_fill(struct window *window, const struct path *path, const struct re
 	return true;
 }
 
+/* OP_FILL of a list of frames, which has 0s up to a multiple of six behind it. */
+static void add_fill(uint64_t head, uint64_t bits, const uint32_t *list, uint32_t count)
+{
+	mmu_add(head, bits, 0);
+	for (uint32_t i = 0; i < count; i += 6)
+		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
+			list[i + 2] | (uint64_t)list[i + 3] << 32,
+			list[i + 4] | (uint64_t)list[i + 5] << 32);
+}
+
 /* See the header. */
 uint64_t window_add(const struct window *window, const struct path *path, uint64_t bits)
 {
@@ -59,11 +69,8 @@ uint64_t window_add(const struct window *window, const struct path *path, uint64
 		list[i] = window->frames[i];
 		pages += list[i] != 0 ? 1 : 0;
 	}
-	mmu_add(op_head(OP_FILL, 0, path->table[1], window->index, window->count), bits, 0);
-	for (uint32_t i = 0; i < window->count; i += 6)
-		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
-			list[i + 2] | (uint64_t)list[i + 3] << 32,
-			list[i + 4] | (uint64_t)list[i + 5] << 32);
+	add_fill(op_head(OP_FILL, 0, path->table[1], window->index, window->count), bits, list,
+		window->count);
 	return pages;
 }
 
@@ -146,11 +153,7 @@ static void fill_by_list(pfn_t table, uint32_t index, uint32_t pages, uint64_t b
 
 	for (uint32_t i = 0; i < pages; i++)
 		list[i] = frame_pool_take(KIND_ANONYMOUS);
-	mmu_add(op_head(OP_FILL, FILL_CLEAR, table, index, pages), bits, 0);
-	for (uint32_t i = 0; i < pages; i += 6)
-		mmu_add(list[i] | (uint64_t)list[i + 1] << 32,
-			list[i + 2] | (uint64_t)list[i + 3] << 32,
-			list[i + 4] | (uint64_t)list[i + 5] << 32);
+	add_fill(op_head(OP_FILL, FILL_CLEAR, table, index, pages), bits, list, pages);
 }
 
 /* A run of empty entries, as far as they are: cleared frames, as many operations as runs of frames, or, if
