@@ -26,42 +26,45 @@ static void rest(long nanoseconds)
 	CHECK_EQUAL(nanosleep(&time, NULL), 0);
 }
 
-/* Until nothing more is cleared; how many frames are. */
+/* Until a tenth of what is free is cleared; how many frames are.  Nothing here may depend on how much of the
+   processor this machine has just now: where that is too little for 60 s, the watchdog ends the test. */
 static uint64_t rest_until_cleared(void)
 {
-	uint64_t before, now = stat_now().frames_blank;
+	struct pager_stat now = stat_now();
+
+	for (; now.frames_blank < now.frames_free / 10; now = stat_now())
+		rest(MOMENT_NS);
+	return now.frames_blank;
+}
+
+static void idle_time_clears_a_share_of_free_memory(void)
+{
+	uint64_t before = 0, now = rest_until_cleared();
 
 	for (int same = 0; same < MOMENTS; same = now == before ? same + 1 : 0) {
 		before = now;
 		rest(MOMENT_NS);
 		now = stat_now().frames_blank;
 	}
-	return now;
-}
-
-static void idle_time_clears_a_share_of_free_memory(void)
-{
-	uint64_t cleared = rest_until_cleared();
-
-	CHECK(cleared >= stat_now().frames_free / 10);
-	CHECK(cleared <= stat_now().frames_free / 3);
+	CHECK(now <= stat_now().frames_free / 3);
 }
 
 static void an_idle_machine_comes_to_rest(void)
 {
-	struct pager_stat before;
+	struct pager_stat before, now = stat_now();
 
-	(void)rest_until_cleared();
-	before = stat_now();
-	rest(LONG_NS);
-	CHECK_EQUAL(stat_now().requests, before.requests + 1); /* this one */
+	do {
+		before = now;
+		rest(LONG_NS);
+		now = stat_now();
+	} while (now.requests != before.requests + 1); /* this one */
 }
 
 static void cleared_memory_is_used_and_made_up_for(void)
 {
-	uint64_t blank = rest_until_cleared(), now;
+	uint64_t blank = rest_until_cleared(), mapped = stat_now().frames_free / 3, now;
 	uint32_t pages = (uint32_t)(blank / 3), used = 0;
-	volatile uint8_t *memory = private_pages(blank);
+	volatile uint8_t *memory = private_pages(mapped);
 
 	memory[0] = 1;
 	blank = stat_now().frames_blank;
@@ -71,9 +74,12 @@ static void cleared_memory_is_used_and_made_up_for(void)
 	}
 	now = stat_now().frames_blank;
 	CHECK(blank - now >= used && blank - now <= used + pages / 512 + 2);
-	while (stat_now().frames_blank * 5 > blank * 2)
-		memory[PAGES(pages++)] = 1;
-	CHECK(rest_until_cleared() > blank / 2);
+	for (; stat_now().frames_blank * 5 > blank * 2; pages++) {
+		CHECK(pages < mapped);
+		memory[PAGES(pages)] = 1;
+	}
+	while (stat_now().frames_blank <= blank / 2)
+		rest(MOMENT_NS);
 }
 
 const struct test tests_idle[] = {
