@@ -14,7 +14,6 @@
 #define RUN_ENTRIES 256u /* of one step: their results fit a page */
 #define RUN_TABLES  128u /* of one step, where whole tables go: their ends are reported one by one */
 #define LIST_STEPS  512u /* tables and gaps that one request looks at */
-#define RUN_LARGE   8u	 /* large pages that one step takes away: each costs the kernel 512 frames */
 #define DROP_LEVEL_MAX \
 	3u /* entries of higher levels are not dropped: counting below them is long */
 
@@ -236,14 +235,15 @@ static status_t count_level3(
 	return status == ST_OK ? tables_count_below(entries, count, 2, pages) : status;
 }
 
-/* So many entries, but not too many large pages. */
-static uint32_t limit_large(const uint64_t *entries, uint32_t count)
+/* See tables.h. */
+uint32_t tables_limit_large(const uint64_t *entries, uint32_t count)
 {
 	uint32_t large = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (entry_is_large(entries[i]) && large++ == RUN_LARGE)
-			return i;
+		if (entry_is_large(entries[i]) && large++ == LARGE_AT_ONCE)
+			count = i;
+	tables_effort += (large < LARGE_AT_ONCE ? large : LARGE_AT_ONCE) * EFFORT_LARGE;
 	return count;
 }
 
@@ -260,7 +260,7 @@ static status_t count_run(const struct path *path, uint64_t end, uint32_t level,
 	if (status != ST_OK)
 		return status;
 	if (level == 2)
-		*run = count = limit_large(entries, count);
+		*run = count = tables_limit_large(entries, count);
 	*present = tables_count_present(entries, count);
 	if (level == 3 && *present != 0)
 		return count_level3(path, end, entries[0], pages);

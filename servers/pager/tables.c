@@ -8,7 +8,7 @@
 #include "blocks.h"
 #include "stat.h"
 
-#define LARGE_REAPED 8u /* entries of a table that may hold large pages, in one step */
+#define LARGE_LOOK 64u /* entries of a table that may hold large pages, looked at at once */
 
 /* Tables and message pages waiting for the reaper, linked by frame_info.next. */
 static struct {
@@ -118,24 +118,27 @@ static bool reap_part(pfn_t pfn)
 	return tables_run() == ST_OK;
 }
 
-/* The end of each large page takes the kernel a look at its 512 frames: some entries of a table that may
-   have such.  False: it is empty, or the kernel refuses. */
+/* Some entries of a table that may have large pages.  False: it is empty, or the kernel refuses. */
 static bool reap_large(pfn_t pfn)
 {
 	static uint32_t index; /* where to go on */
+	const uint64_t *entries;
+	uint32_t look, first, count;
 
 	while (mmu_frame(pfn)->live != 0) {
-		uint32_t live = mmu_frame(pfn)->live;
-
 		index %= TABLE_ENTRIES;
-		mmu_add(op_head(OP_CLEAR, 0, pfn, index, LARGE_REAPED), 0, 0);
-		if (tables_run() != ST_OK)
+		look = TABLE_ENTRIES - index < LARGE_LOOK ? TABLE_ENTRIES - index : LARGE_LOOK;
+		if (tables_read(pfn, index, look, &entries) != ST_OK)
 			return false;
-		index += LARGE_REAPED;
-		if (mmu_frame(pfn)->live != live) {
-			tables_effort += EFFORT_SLICE;
-			return true;
-		}
+		for (first = 0; first < look && entries[first] == 0; first++)
+			continue;
+		count = tables_limit_large(entries + first, look - first);
+		index += first + count;
+		if (count == 0)
+			continue;
+		mmu_add(op_head(OP_CLEAR, 0, pfn, index - count, count), 0, 0);
+		tables_effort += EFFORT_SLICE;
+		return tables_run() == ST_OK;
 	}
 	index = 0;
 	return false;

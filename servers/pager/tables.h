@@ -156,6 +156,12 @@ MUST_CHECK status_t tables_count(
 MUST_CHECK status_t tables_count_below(
 	const uint64_t *entries, uint32_t count, uint32_t level, uint64_t *pages);
 
+/* How many of these entries of a table of level 2 may go at once: the end of each large page takes the kernel a look
+   at its 512 frames. */
+#define LARGE_AT_ONCE 4u
+#define EFFORT_LARGE  4500u
+uint32_t tables_limit_large(const uint64_t *entries, uint32_t count);
+
 /* Present ones of these. */
 uint32_t tables_count_present(const uint64_t *entries, uint32_t count);
 

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 export BUILD=build/gcc # the figures are those of this compiler's code
 export BENCH=build/bench-gaps
 make bench-build < /dev/null >&2
-tests/bench/growth/run resident sparse ranges regions shared private memory >&2
+tests/bench/growth/run resident sparse ranges large regions shared private memory >&2
 awk -F '\t' '
 	$2 <= 50000 { print "ok gaps-" $1; passed++; next }
 	{ print "FAIL gaps-" $1 " " $2 " instructions, at most 50000"; failed++ }

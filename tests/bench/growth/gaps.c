@@ -3,11 +3,12 @@
  *
  * The pager answers and receives at one instruction, or few.  From where it has returned from one to
  * where it reaches one again is one gap: all that is executed in between, kernel and
- * interrupts included.  The plugin counts instructions as blocks of translated code begin, so
+ * interrupts included.  A gap also ends, and the next begins, where the pager has just been told whether a message
+ * waits (BATCH_LOOK), because then it goes to receive it.  The plugin counts instructions as blocks of translated code begin, so
  * a gap is right to within some dozen.  Other programs have code at the same addresses: the pager
  * is known by the bytes around the instruction.
  *
- * Arguments: site=ADDRESS:BEFORE:AFTER (any number; the code around it, in hexadecimal) out=FILE.
+ * Arguments: site=ADDRESS:BEFORE:AFTER (any number; the code around it, in hexadecimal), look=... (likewise), out=FILE.
  * Output: lines "GAP floor count" (powers of two) and "WORST instructions".
  *
  * Debian ships no qemu-plugin.h: what is used of it is declared here (version 1 of the interface).
@@ -54,23 +55,29 @@ static struct site {
 	uint64_t at;
 	uint8_t before[BYTES_MOST], after[BYTES_MOST];
 	size_t before_count, after_count;
+	bool is_look;
 } sites[SITES_MOST];
 static uint32_t site_count;
 static const char *output;
 static bool is_out; /* the pager is between two receives */
 
-static void receive_begins(unsigned processor, void *data)
+static void gap_ends(void)
 {
 	uint64_t gap = executed - returned_at;
 
-	(void)processor;
-	(void)data;
 	if (!is_out)
 		return;
-	is_out = false;
 	gaps[gap ? 63 - __builtin_clzll(gap) : 0]++;
 	if (gap > worst)
 		worst = gap;
+}
+
+static void receive_begins(unsigned processor, void *data)
+{
+	(void)processor;
+	(void)data;
+	gap_ends();
+	is_out = false;
 }
 
 static void receive_returns(unsigned processor, void *data)
@@ -79,6 +86,14 @@ static void receive_returns(unsigned processor, void *data)
 	(void)data;
 	returned_at = executed;
 	is_out = true;
+}
+
+static void look_returns(unsigned processor, void *data)
+{
+	(void)processor;
+	(void)data;
+	gap_ends();
+	returned_at = executed;
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -111,10 +126,11 @@ static void watch(const struct site *site, struct insn *insn)
 {
 	uint64_t address = qemu_plugin_insn_vaddr(insn);
 
-	if (address == site->at && is_pager(site, insn))
+	if (address == site->at && !site->is_look && is_pager(site, insn))
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_begins, NO_REGISTERS, NULL);
 	if (address == site->at + SYSCALL_BYTES && is_pager(site, insn))
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, receive_returns, NO_REGISTERS, NULL);
+		qemu_plugin_register_vcpu_insn_exec_cb(
+			insn, site->is_look ? look_returns : receive_returns, NO_REGISTERS, NULL);
 }
 
 static void translate(uint64_t id, struct tb *tb)
@@ -153,7 +169,7 @@ static size_t parse_hex(const char *text, uint8_t *to, size_t most)
 	return count;
 }
 
-static bool site_add(const char *text)
+static bool site_add(const char *text, bool is_look)
 {
 	const char *before = strchr(text, ':'), *after = before ? strchr(before + 1, ':') : NULL;
 	struct site *site = &sites[site_count];
@@ -163,6 +179,7 @@ static bool site_add(const char *text)
 	site->at = strtoull(text, NULL, 16);
 	site->before_count = parse_hex(before + 1, site->before, BYTES_MOST);
 	site->after_count = parse_hex(after + 1, site->after, BYTES_MOST);
+	site->is_look = is_look;
 	site_count++;
 	return site->before_count > 0 && site->after_count > 0;
 }
@@ -173,7 +190,9 @@ int qemu_plugin_install(uint64_t id, const void *information, int count, char **
 	for (int i = 0; i < count; i++) {
 		if (strncmp(arguments[i], "out=", 4) == 0)
 			output = strdup(arguments[i] + 4);
-		else if (strncmp(arguments[i], "site=", 5) != 0 || !site_add(arguments[i] + 5))
+		else if (strncmp(arguments[i], "site=", 5) == 0 && site_add(arguments[i] + 5, false))
+			continue;
+		else if (strncmp(arguments[i], "look=", 5) != 0 || !site_add(arguments[i] + 5, true))
 			return 1;
 	}
 	if (site_count == 0 || !output)

@@ -14,13 +14,18 @@
  *   protect, discard, move, populate, unmap, unmap-shared .range-MiB
  *                       of dense memory but for a page at both ends, whose frames do not follow one another; with the
  *                       work put off; shared: since a fork
+ *   large-touch, large-populate, promote-touch, promote-all, large-split, large-unmap .range-MiB
+ *                       of memory in pages of 2 MiB: by a write to each; by MADV_WILLNEED; by a write where a page
+ *                       of each is there; from small pages whose frames do not follow one another; a page of each is
+ *                       dropped; all go
+ *   exit.large-MiB      the child has written so much in pages of 2 MiB
  *   map.regions         mmap of one more region, between others
  *   fault.regions       the first write of a page, in one of so many regions
  *   fault.processes     the first write of a page, beside so many other processes
  *   message.processes   a request to a server, beside them
  *   memory.*            frames in use for a mapping: untouched, one page touched, all touched
  *
- * usage: growth [resident] [sparse] [ranges] [regions] [shared] [private] [processes] [memory]
+ * usage: growth [resident] [sparse] [ranges] [large] [regions] [shared] [private] [processes] [memory]
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -267,6 +272,76 @@ static void grow_ranges(void)
 		grow_range(mib);
 }
 
+/* ---- large pages ---- */
+
+/* From memory whose tables are the same, whether its start was aligned or not. */
+static char *map_aligned(size_t bytes)
+{
+	char *memory = map_writable(bytes + TABLE_BYTES);
+	size_t above = -(size_t)memory % TABLE_BYTES;
+
+	if (above != 0)
+		unmap(memory, above);
+	unmap(memory + above + bytes, TABLE_BYTES - above);
+	return memory + above;
+}
+
+static void large_unmapped(char *memory, size_t bytes, uint32_t mib)
+{
+	uint64_t start = ticks_now();
+
+	range_check("large-unmap", mib, start, munmap(memory, bytes));
+}
+
+static void grow_large_range(uint32_t mib)
+{
+	size_t bytes = (size_t)mib * MIB;
+	char *memory = map_aligned(bytes);
+	uint64_t start;
+
+	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
+		die("madvise");
+	start = ticks_now();
+	write_pages(memory, bytes, TABLE_BYTES);
+	range_point("large-touch", mib, start);
+	start = ticks_now();
+	for (size_t at = 0; at < bytes; at += TABLE_BYTES)
+		if (madvise(memory + at, PAGE, MADV_DONTNEED) != 0)
+			die("madvise");
+	range_point("large-split", mib, start);
+	unmap(memory, bytes);
+	memory = map_aligned(bytes);
+	write_pages(memory, bytes, TABLE_BYTES);
+	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
+		die("madvise");
+	start = ticks_now();
+	write_pages(memory + 300 * PAGE, bytes - 300 * PAGE, TABLE_BYTES);
+	range_point("promote-touch", mib, start);
+	unmap(memory, bytes);
+	memory = map_aligned(bytes);
+	scatter_pages(memory, bytes);
+	start = ticks_now();
+	range_check("promote-all", mib, start, madvise(memory, bytes, MADV_HUGEPAGE));
+	large_unmapped(memory, bytes, mib);
+	memory = map_aligned(bytes);
+	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
+		die("madvise");
+	start = ticks_now();
+	range_check("large-populate", mib, start, madvise(memory, bytes, MADV_WILLNEED));
+	unmap(memory, bytes);
+	memory = map_aligned(bytes);
+	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
+		die("madvise");
+	fork_and_exit("large-MiB", mib, memory, bytes);
+	unmap(memory, bytes);
+}
+
+static void grow_large(void)
+{
+	for (uint32_t mib = 2; mib <= 256; mib *= 4)
+		grow_large_range(mib);
+}
+
 /* ---- regions ---- */
 
 /* Every other page of a range is writable: `count` regions. */
@@ -454,6 +529,7 @@ static const struct {
 	{ "resident", grow_resident },
 	{ "sparse", grow_sparse },
 	{ "ranges", grow_ranges },
+	{ "large", grow_large },
 	{ "regions", grow_regions },
 	{ "shared", grow_shared },
 	{ "private", grow_private },
