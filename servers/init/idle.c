@@ -19,14 +19,14 @@
 
 static _Alignas(16) uint8_t stack[STACK_BYTES];
 
-/* As long as the pager keeps a stock.  One that does not (another pager, one that has died) is no
+/* As long as the pager has work for idle time.  One that has not (another pager, one that has died) is no
    reason to do anything but rest. */
-static _Noreturn void fill_stock(void)
+static _Noreturn void work(void)
 {
 	struct message message;
 
 	do {
-		message = (struct message){ .tag = tag_make(PAGER_FILL_STOCK, 0) };
+		message = (struct message){ .tag = tag_make(PAGER_IDLE, 0) };
 	} while (request_call(SLOT_PAGER, &message) == ST_OK);
 	for (;;)
 		(void)ipc_reply_receive(INIT_SLOT_IDLE | RR_RECEIVE, &message);
@@ -48,7 +48,7 @@ void idle_start(void)
 		"idle thread");
 	/* As after a call instruction: the stack is 8 off its alignment. */
 	init_must(operation_run(operation(OP_THREAD_SET, thread, THREAD_FIELD_START,
-			  (uint64_t)fill_stock, (uint64_t)(stack + STACK_BYTES - 8))),
+			  (uint64_t)work, (uint64_t)(stack + STACK_BYTES - 8))),
 		"idle thread");
 	init_must(operation_run(operation(OP_THREAD_START, thread, 0, 0, 0)), "idle thread");
 }

@@ -1,5 +1,5 @@
 /*
- * Idle time: init's third thread, less important than everybody, has the pager clear frames ahead of use.
+ * Idle time: init's third thread, less important than everybody, has the pager do what nobody waits for.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

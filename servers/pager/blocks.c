@@ -118,8 +118,14 @@ void blocks_unsplit(pfn_t head)
 void blocks_break(void)
 {
 	for (uint32_t i = 0; i < BROKEN_AT_ONCE && blocks_are_wanted(); i++) {
-		pfn_t head = blocks_take();
+		pfn_t head;
 
+		if (gather.aside != 0) {
+			gather.left = 0;
+			gather_give_back();
+			continue;
+		}
+		head = blocks_take();
 		if (keep(head, false) != ST_OK) {
 			blocks_give(head);
 			return;

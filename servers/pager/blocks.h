@@ -11,7 +11,8 @@
  * The kernel knows them as blocks that are kept (OP_BLOCK), so a first touch maps one without a look at 512
  * frames.  All frames of a block have KIND_BLOCK from its forming to its end, so no page of one is anybody's
  * sole page.  A block ends when its last 2 MiB entry is split, or when that goes while relatives still map some
- * of its pages by leaf tables: these become KIND_ANONYMOUS, and the rest is queued.
+ * of its pages by leaf tables: these become KIND_ANONYMOUS, and the rest is queued.  When the machine is idle blocks are
+ * formed again (gather.h).
  *
  * Frames of free blocks are not counted in frame_pool.free, which the reserves are about: blocks are given
  * for large pages only as long as the queue is longer than these.
@@ -22,6 +23,7 @@
 #define PAGER_BLOCKS_H
 
 #include "frame_pool.h"
+#include "gather.h"
 
 #define BLOCK_FRAMES 512u
 
@@ -62,7 +64,7 @@ void blocks_unsplit(pfn_t head);
 /* Does the queue run low while there are blocks? */
 static inline bool blocks_are_wanted(void)
 {
-	return frame_pool.free < blocks.low && blocks.count != 0;
+	return frame_pool.free < blocks.low && (blocks.count != 0 || gather.aside != 0);
 }
 
 /* Then give it some.  Nothing may have been collected. */
@@ -73,10 +75,10 @@ static inline void blocks_refill(void)
 		blocks_break();
 }
 
-/* Frames that are free, those of blocks with them. */
+/* Frames that are free, those of blocks, and to become such, with them. */
 static inline uint64_t blocks_frames_free(void)
 {
-	return frame_pool.free + blocks.count * BLOCK_FRAMES;
+	return frame_pool.free + blocks.count * BLOCK_FRAMES + gather.aside;
 }
 
 /* The lists are what the counts say, and the frames what their kinds say; `taken` blocks are neither mapped

@@ -376,6 +376,9 @@ static uint32_t check_frames(uint64_t *where)
 	if (roots != object_roots() || kinds[KIND_KERNEL] != kernel_objects() ||
 		kinds[KIND_ORPHAN] != tables_orphan_count())
 		return CHECK_LEAK;
+	*where = kinds[KIND_ASIDE];
+	if (kinds[KIND_ASIDE] != gather.aside)
+		return CHECK_KINDS;
 	*where = kinds[KIND_FREE];
 	return kinds[KIND_FREE] == frame_pool.free && frame_pool.total == frames_of_pool(kinds)
 		       ? CHECK_OK

@@ -144,6 +144,7 @@ status_t frame_pool_start(const struct pager_boot *boot)
 		.frame_count = boot->frame_count, .total = total, .free = total
 	};
 	blocks = (struct blocks){ 0 };
+	gather = (struct gather){ 0 };
 	frame_pool_class = FRAMES_PAGER;
 	cursor.boot = boot;
 	cursor.range = cursor.index = 0;
@@ -214,6 +215,20 @@ void frame_pool_put_run(pfn_t first, uint32_t count)
 	frame_pool.last = first + count - 1;
 	link_run(&info[first], first + 1, count);
 	info[frame_pool.last].next = 0;
+}
+
+/* See the header. */
+pfn_t frame_pool_unlink_run(uint32_t *count)
+{
+	pfn_t first = frame_pool.first, next = frame_pool.info[first].next;
+	uint32_t run = 1;
+
+	while (run < *count && next == first + run)
+		next = frame_pool.info[first + run++].next;
+	frame_pool.first = next;
+	frame_pool.free -= run;
+	*count = run;
+	return first;
 }
 
 /* See the header. */

@@ -39,6 +39,7 @@ enum frame_kind {
 	KIND_KERNEL,	/* SPACE, TOP, THREAD or PORT */
 	KIND_OWN,	/* the pager's own memory, and its tables */
 	KIND_BLOCK,	/* in a block for large pages (blocks.h) */
+	KIND_ASIDE,	/* free, to become a part of a block (gather.h) */
 	KINDS
 };
 
@@ -48,7 +49,8 @@ struct frame_info {
 	uint32_t next; /* of the queue it is in */
 	uint8_t kind;  /* enum frame_kind */
 	bool withheld; /* a leaf table: see tables.h */
-	uint8_t unused[2];
+	uint8_t mark;  /* of a frame in the queue: number of a candidate (gather.h), 0: none */
+	uint8_t unused;
 };
 _Static_assert(sizeof(struct frame_info) == 8, "a word per frame");
 
@@ -268,6 +270,9 @@ static inline pfn_t frame_pool_take_run(enum frame_kind kind, uint32_t *count)
 	frame_pool_set_first(next);
 	return first;
 }
+
+/* The same, but they stay free, and it is not an undertaking: they go back, or get another kind.  The queue has more. */
+pfn_t frame_pool_unlink_run(uint32_t *count);
 
 /* frame_pool_take_for_zeroes() likewise. */
 static inline pfn_t frame_pool_take_run_for_zeroes(enum frame_kind kind, uint32_t *count)

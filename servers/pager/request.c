@@ -59,13 +59,13 @@ static const struct row system_rows[] = {
 	{ PAGER_CHECK, SYSTEM, false, request_check },
 	{ PAGER_VICTIM, SYSTEM, false, request_victim },
 	{ PAGER_TRAP_TEST, SYSTEM, false, request_trap_test },
-	{ PAGER_FILL_STOCK, SYSTEM, false, request_fill_stock },
+	{ PAGER_IDLE, SYSTEM, false, request_idle },
 };
 #define ROWS_SYSTEM (sizeof(system_rows) / sizeof(system_rows[0]))
 
 _Static_assert(PAGER_MADVISE - PAGER_MMAP + 1 == ROWS_PROGRAM, "a row for each request of programs");
 _Static_assert(
-	PAGER_FILL_STOCK - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
+	PAGER_IDLE - PAGER_SPACE_CREATE + 1 == ROWS_SYSTEM, "a row for each of servers");
 
 /* Rows stand in the order of their labels. */
 static const struct row *row_find(uint32_t label)

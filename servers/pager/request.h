@@ -50,7 +50,7 @@ request_handler_t request_space_create, request_space_fork, request_space_destro
 request_handler_t request_object_create, request_object_write, request_object_read,
 	request_object_destroy;
 request_handler_t request_space_stat, request_maps, request_pages, request_stat, request_describe,
-	request_settle, request_check, request_trap_test, request_fill_stock;
+	request_settle, request_check, request_trap_test, request_idle;
 
 static inline bool request_is_by_system(const struct request *request)
 {

@@ -5,6 +5,7 @@
  */
 #include "stock.h"
 
+#include "gather.h"
 #include "job.h"
 #include "request.h"
 
@@ -130,12 +131,12 @@ bool stock_cancel(uint64_t token)
 	return true;
 }
 
-/* PAGER_FILL_STOCK */
-status_t request_fill_stock(struct request *request)
+/* PAGER_IDLE */
+status_t request_idle(struct request *request)
 {
 	status_t status;
 
-	if (stock_fill())
+	if (stock_fill() || gather_step())
 		return ST_OK;
 	status = stock_wait(request->token);
 	request->is_later = status == ST_OK;

@@ -3,7 +3,7 @@
  *
  * A page that a program writes first must be zeros, and clearing one takes longer than all else of the
  * fault.  So a thread of the lowest priority (init's, servers/init/idle.c) calls again and again
- * (PAGER_FILL_STOCK), and each call clears some frames: as many as leave the pager as quick as ever to whoever
+ * (PAGER_IDLE), and each call clears some frames: as many as leave the pager as quick as ever to whoever
  * comes next.  A thread that never runs while another can is all there is of idle time: the pager itself
  * need not know what the rest of the machine does, and nothing is cleared on anybody's account.
  *

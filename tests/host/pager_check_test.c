@@ -181,7 +181,7 @@ static void test_a_frame_of_the_stock_is_blank(void)
 {
 	pfn_t first;
 
-	CHECK_EQUAL(machine_system(PAGER_FILL_STOCK, 0, 0, 0, 0, 0, 0)->status, ST_OK);
+	CHECK_EQUAL(machine_system(PAGER_IDLE, 0, 0, 0, 0, 0, 0)->status, ST_OK);
 	first = frame_pool.blanks.first;
 	BROKEN(sim_frame_table[first].flags, 0, CHECK_FREE_USED);
 	BROKEN(frame_pool.blanks.kept, frame_pool.blanks.kept + 1, CHECK_FREE_QUEUE);

@@ -21,7 +21,7 @@
 #define RW     (MAP_READ | MAP_WRITE)
 #define PAGE   4096ull
 
-static const struct machine_request fill_request = { .badge = BADGE_SYSTEM, .label = PAGER_FILL_STOCK };
+static const struct machine_request fill_request = { .badge = BADGE_SYSTEM, .label = PAGER_IDLE };
 static uint64_t space, frames_at_start;
 static uint64_t token; /* of the call that waits */
 
@@ -244,7 +244,7 @@ static void test_tables_wake_who_waits_too(void)
 static void test_somebody_waits_already(void)
 {
 	(void)idle();
-	CHECK_EQUAL(machine_system(PAGER_FILL_STOCK, 0, 0, 0, 0, 0, 0)->status, ST_LIMIT);
+	CHECK_EQUAL(machine_system(PAGER_IDLE, 0, 0, 0, 0, 0, 0)->status, ST_LIMIT);
 	CHECK(!is_woken());
 }
 

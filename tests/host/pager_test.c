@@ -1039,13 +1039,13 @@ static void test_programs_may_ask_about_themselves_only(void)
 {
 	uint64_t a = create(), b = create();
 
-	for (uint32_t label = PAGER_SPACE_CREATE; label <= PAGER_FILL_STOCK; label++)
+	for (uint32_t label = PAGER_SPACE_CREATE; label <= PAGER_IDLE; label++)
 		CHECK_EQUAL(machine_program(a, label, b, 0, 0, 0, 0)->status, ST_NO_ACCESS);
 	CHECK_EQUAL(machine_program(a, PAGER_MAPS, b, 0, 0, 0, 0)->status, ST_NO_ACCESS);
 	CHECK_EQUAL(machine_program(a, PAGER_MAPS, 0, 0, 0, 0, 0)->status, ST_OK);
 	CHECK_EQUAL(machine_program(99, PAGER_MMAP, 0, 4096, RW, 0, 0)->status, ST_NO_ACCESS);
 	CHECK_EQUAL(machine_program(a, PAGER_MADVISE + 1, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
-	CHECK_EQUAL(machine_system(PAGER_FILL_STOCK + 1, 0, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
+	CHECK_EQUAL(machine_system(PAGER_IDLE + 1, 0, 0, 0, 0, 0, 0)->status, ST_BAD_CALL);
 	CHECK_EQUAL(machine_system(PAGER_SPACE_FORK, 12345, 0, 0, 0, 0, 0)->status, ST_NOT_FOUND);
 }
 

@@ -81,7 +81,7 @@ enum {
 	PAGER_CHECK,        /* pager_ok() and kernel_ok(); out w0 rule violated, w1 where */
 	PAGER_VICTIM,       /* out w0 badge of the next space killed for lack of memory, or NOT_FOUND; the pager notifies the exception port with PAGER_NOTIFY_VICTIM */
 	PAGER_TRAP_TEST,    /* w0 hook, w1 value: failure injection for tests (docs/pager.md) */
-	PAGER_FILL_STOCK    /* clears some frames ahead of use; answers when that is done, or, if there are enough, as soon as there are not.  LIMIT: somebody waits already */
+	PAGER_IDLE          /* does some work that nobody waits for: clears frames ahead of use, forms blocks of frames for large pages; answers when that is done, or, if there is none, as soon as there is.  LIMIT: somebody waits already */
 };
 
 #define PAGER_NOTIFY_VICTIM (1ull << 0)
