@@ -157,6 +157,7 @@ static void print_pager(const struct pager_stat *stat)
 		{ "tables split", stat->tables_split },
 		{ "frames copied", stat->frames_copied },
 		{ "frames zeroed", stat->frames_zeroed },
+		{ "large pages promoted", stat->promotions },
 		{ "messages", stat->messages },
 		{ "requests", stat->requests },
 		{ "spaces", stat->spaces },

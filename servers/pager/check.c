@@ -352,13 +352,13 @@ static uint64_t frames_of_pool(const uint64_t *kinds)
 	return count;
 }
 
-/* Blocks that are being cleared. */
+/* Blocks that are being filled. */
 static uint64_t blocks_in_jobs(void)
 {
 	uint64_t count = 0;
 
 	for (const struct space *space = space_first; space; space = space->next)
-		count += space->job.kind == JOB_LARGE ? 1 : 0;
+		count += space->job.block != 0 ? 1 : 0;
 	return count;
 }
 

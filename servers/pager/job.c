@@ -133,8 +133,16 @@ static status_t step_advise(struct space *space, bool *done)
 		status = region_map_advise(&space->regions, job->cursor, job->end, job->rights,
 			REGIONS_PER_STEP, &job->cursor);
 	space_regions_changed(space);
-	*done = status == ST_OK && job->cursor >= job->end;
-	return status;
+	if (status != ST_OK || job->cursor < job->end)
+		return status;
+	if (job->rights != MAP_LARGE) {
+		*done = true;
+		return ST_OK;
+	}
+	job->kind = JOB_LARGE;
+	job->rights = ADVICE_LARGE;
+	job->cursor = job->start;
+	return ST_OK;
 }
 
 /* Like unmap, but the regions stay: so it may as well stop half way. */
@@ -217,19 +225,15 @@ static enum slice job_slice(struct space *space, status_t *status)
 	return SLICE_MORE;
 }
 
-/* The fault that came while the space was busy is to be tried again; the one that the job was for has been
-   refused, if the job was. */
-static void wake_fault(struct space *space, bool is_refused)
+/* The fault that came while the space was busy, or that the job was for, is to be tried again. */
+static void wake_fault(struct space *space)
 {
 	uint64_t token = space->waiting;
 
 	if (token == 0 || space->waits_for_memory)
 		return;
 	space->waiting = 0;
-	if (is_refused)
-		mmu_answer(token, FAULT_REFUSE, REASON_NO_MEMORY, 0);
-	else
-		mmu_answer(token, FAULT_RESUME, 0, 0);
+	mmu_answer(token, FAULT_RESUME, 0, 0);
 }
 
 /* See the header. */
@@ -253,8 +257,7 @@ void job_drop(struct space *space)
 	if (job.kind == JOB_NONE)
 		return;
 	queue_remove(space);
-	if (job.kind == JOB_LARGE)
-		large_drop(space);
+	large_drop(space);
 	space->job.kind = JOB_NONE;
 	region_map_release(&job.removed);
 	job_reap_regions();
@@ -265,7 +268,7 @@ void job_drop(struct space *space)
 static void run_space_slice(void)
 {
 	struct space *space = queue_take();
-	bool is_live = space->state == SPACE_LIVE, is_large = space->job.kind == JOB_LARGE;
+	bool is_live = space->state == SPACE_LIVE;
 	status_t status;
 	enum slice slice = job_slice(space, &status);
 
@@ -275,7 +278,7 @@ static void run_space_slice(void)
 		return;
 	if (space->job.token != 0)
 		mmu_answer(space->job.token, (uint32_t)status, space->job.word, 0);
-	wake_fault(space, is_large && status != ST_OK);
+	wake_fault(space);
 }
 
 static void answer_settlers(void)

@@ -30,7 +30,7 @@ enum job_kind {
 	JOB_DISCARD,  /* take away the pages of [cursor, end); the regions stay */
 	JOB_REMAP,    /* make tables ready for a move, then change the regions (remap.h) */
 	JOB_MOVE,     /* move the pages; then UNMAP */
-	JOB_LARGE,    /* clear a block of frames and map it as a large page (large.h) */
+	JOB_LARGE,    /* fill blocks of frames and map them as large pages (large.h) */
 	JOB_TRIM,     /* the move was refused: tables that are empty go */
 	JOB_TEARDOWN  /* everything: the space is a victim or dying */
 };
@@ -47,7 +47,7 @@ struct job {
 	uint8_t kind;	   /* enum job_kind */
 	bool populate;	   /* UNMAP: [start, end) is to be filled afterwards */
 	bool regions_next; /* PROTECT: the pages are done, the regions follow */
-	uint32_t rights;   /* PROTECT: what the regions get; ADVISE: MAP_LARGE or 0; ... */
+	uint32_t rights;   /* PROTECT: what the regions get; ADVISE: MAP_LARGE or 0; LARGE: ADVICE_*; ... */
 	struct rights_change change; /* ... PROTECT: what the pages get */
 	uint64_t start, cursor, end;
 	uint64_t floor, ceiling;     /* UNMAP: no pages but those that go lie between these */
@@ -55,7 +55,9 @@ struct job {
 	struct move move;	     /* REMAP, MOVE: the cursor is an offset */
 	uint64_t target_end;	     /* REMAP, TRIM: of the new range */
 	status_t status;	     /* TRIM: why the move was refused */
-	uint32_t block;		     /* LARGE: the frames */
+	uint32_t block, leaf;	     /* LARGE, POPULATE: see large.h ... */
+	uint16_t filled;	     /* ... */
+	bool found;		     /* LARGE: some of the range is, or will be, a large page */
 	uint64_t token;		     /* of the request to answer at the end; 0: nobody waits */
 	uint64_t word;		     /* word 0 of that answer */
 };

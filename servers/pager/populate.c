@@ -12,6 +12,7 @@
 #include "populate.h"
 
 #include "fault.h"
+#include "large.h"
 #include "object.h"
 #include "stat.h"
 
@@ -119,6 +120,10 @@ status_t populate_step(struct space *space, bool *done)
 		job->cursor = region.start;
 	if (!is_filled(&region)) {
 		job->cursor = region.end;
+		return ST_OK;
+	}
+	if (large_populate(space, &region)) {
+		*done = job->cursor >= job->end;
 		return ST_OK;
 	}
 	tables_effort += EFFORT_TOUCH;

@@ -140,6 +140,12 @@ static const uint8_t job_of_advice[] = {
 	[ADVICE_POPULATE] = JOB_POPULATE,
 	[ADVICE_LARGE] = JOB_ADVISE,
 	[ADVICE_SMALL] = JOB_ADVISE,
+	[ADVICE_COLLAPSE] = JOB_LARGE,
+};
+
+static const uint32_t rights_of_advice[] = {
+	[ADVICE_LARGE] = MAP_LARGE,
+	[ADVICE_COLLAPSE] = ADVICE_COLLAPSE,
 };
 
 /* PAGER_MADVISE */
@@ -151,7 +157,7 @@ status_t request_madvise(struct request *request)
 
 	if (status != ST_OK)
 		return status;
-	if (advice < ADVICE_DISCARD || advice > ADVICE_SMALL)
+	if (advice < ADVICE_DISCARD || advice > ADVICE_COLLAPSE)
 		return ST_BAD_ARGUMENT;
 	if (!region_map_covers(space->regions, start, start + bytes))
 		return ST_NOT_FOUND;
@@ -164,7 +170,7 @@ status_t request_madvise(struct request *request)
 	}
 	space->job = (struct job){
 		.kind = job_of_advice[advice],
-		.rights = advice == ADVICE_LARGE ? MAP_LARGE : 0,
+		.rights = rights_of_advice[advice],
 		.start = start,
 		.cursor = start,
 		.end = start + bytes,

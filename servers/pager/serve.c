@@ -82,26 +82,41 @@ static enum reply_kind cure_path(
 	return REPLY_NONE;
 }
 
+/* The same fault, by a look at the tables: what was tried first is taken back. */
+static enum reply_kind cure_anew(
+	struct space *space, struct message *message, uint64_t address, uint32_t access)
+{
+	struct path path;
+
+	if (path_read(&path, space, address) != ST_OK)
+		return refuse_fault(space, message, REASON_NO_MEMORY, 0);
+	return cure_path(space, message, access, &path);
+}
+
 /* A large page, in slices: as long as nobody else waits, here. */
 static enum reply_kind cure_large(struct space *space, struct message *message, struct path *path)
 {
-	bool is_clear, is_awaited;
+	bool is_full, is_awaited;
 	status_t status;
 
-	large_begin(space, path->address);
+	large_begin(space, path);
 	do {
-		status = large_clear(space, &is_clear, &is_awaited);
-	} while (status == ST_OK && !is_clear && !is_awaited);
-	if (status != ST_OK) {
-		large_drop(space);
-		return cure_path(space, message, (uint32_t)message->w[1], path);
+		status = large_fill(space, &is_full, &is_awaited);
+	} while (status == ST_OK && !is_full && !is_awaited);
+	if (status == ST_OK && !is_full) {
+		(void)job_begin(space, &status); /* its slices come later */
+		return postpone_fault(space, message->token);
 	}
-	if (is_clear) {
+	space->job.kind = JOB_NONE;
+	if (status == ST_OK && space->job.leaf == 0) {
 		large_add(space, path);
 		return reply_with_cure(message);
 	}
-	(void)job_begin(space, &status); /* its slices come later */
-	return postpone_fault(space, message->token);
+	if (status == ST_OK)
+		status = large_map(space);
+	if (status == ST_OK)
+		return reply_plain(message, FAULT_RESUME, 0, 0);
+	return cure_anew(space, message, message->w[0], (uint32_t)message->w[1]);
 }
 
 /* What fault_quick() leaves. */
@@ -112,7 +127,7 @@ static enum reply_kind cure_fault(struct space *space, struct message *message)
 	space->counters.faults++;
 	path_from_entries(&path, space, message->w[0], &message->w[3]);
 	blocks_refill();
-	if (path.entry[2] == 0 && large_is_due(space, (uint32_t)message->w[1], &path))
+	if (large_is_due(space, (uint32_t)message->w[1], &path))
 		return cure_large(space, message, &path);
 	return cure_path(space, message, (uint32_t)message->w[1], &path);
 }
@@ -188,17 +203,6 @@ enum reply_kind serve_message(struct message *message)
 
 /* ---- replies that were refused ---- */
 
-/* A window was not as guessed, and is taken back: the same fault, by a look at the tables. */
-static enum reply_kind cure_anew(struct message *message)
-{
-	struct space *space = cure.space;
-	struct path path;
-
-	if (path_read(&path, space, cure.address) != ST_OK)
-		return refuse_fault(space, message, REASON_NO_MEMORY, 0);
-	return cure_path(space, message, cure.access, &path);
-}
-
 /* The cure was refused at operation `index`: finish it, or take it back and refuse the fault. */
 static enum reply_kind recover_cure(struct message *message, status_t status)
 {
@@ -214,7 +218,7 @@ static enum reply_kind recover_cure(struct message *message, status_t status)
 		return reply_plain(message, FAULT_RESUME, 0, 0);
 	fault_undo();
 	if (status == ST_MISMATCH && is_guess)
-		return cure_anew(message);
+		return cure_anew(cure.space, message, cure.address, cure.access); /* it was not as guessed */
 	return reply_plain(message, FAULT_REFUSE, REASON_NO_MEMORY, 0);
 }
 

@@ -5,7 +5,9 @@
  */
 #include "window.h"
 
+#include "blocks.h"
 #include "fault_quick.h"
+#include "large.h"
 
 #define FRAMES_LEFT   64u /* windows are for times when memory is not short */
 #define LOOK_EVERY    16u /* full windows to a look at what was used */
@@ -212,6 +214,8 @@ static uint32_t quick_large(struct space *space, const struct region *region, ui
 	uint64_t bytes = WINDOW_LARGE * PAGE_SIZE, start = address & ~(bytes - 1), end = start + bytes;
 	uint32_t pages;
 
+	if (blocks.count != 0 && large_may_be_due(region, address, table))
+		return 0;
 	start = start < region->start ? region->start : start;
 	end = end > region->end ? region->end : end;
 	pages = (uint32_t)((end - start) / PAGE_SIZE);

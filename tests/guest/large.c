@@ -144,6 +144,136 @@ static void relatives_let_go_of_it(void)
 	CHECK(pattern_holds(pages, PAGES(2 * TABLE), 4));
 }
 
+/* ---- promotion ---- */
+
+static struct pager_stat pager_now(void)
+{
+	struct pager_stat stat;
+
+	CHECK_EQUAL(system_pager_stat(&stat), 0);
+	return stat;
+}
+
+/* Until there are blocks of frames for so many large pages: tests before may have used memory up, and blocks are
+   formed again when the machine is idle. */
+static void wait_for_blocks(size_t count)
+{
+	void *memory = mmap(NULL, PAGES((count + 1) * TABLE), READ_WRITE, ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	while (madvise(memory, PAGES((count + 1) * TABLE), MADV_COLLAPSE) != 0)
+		usleep(20000);
+	CHECK_EQUAL(munmap(memory, PAGES((count + 1) * TABLE)), 0);
+	(void)frames_free(); /* all work that was put off is done */
+}
+
+/* Small pages with a pattern, of which some were written by the time that they are advised. */
+static volatile uint8_t *small_pages(size_t count, size_t written)
+{
+	void *memory;
+
+	wait_for_blocks(count / TABLE + 1);
+	memory = mmap((void *)AT, PAGES(count), READ_WRITE, ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	CHECK((uint64_t)memory == AT);
+	pattern_fill(memory, PAGES(written), 1);
+	return memory;
+}
+
+static void a_write_promotes_what_is_there(void)
+{
+	volatile uint8_t *pages = small_pages(TABLE, 50);
+	uint64_t promotions;
+
+	CHECK_EQUAL(madvise(address(pages), PAGES(TABLE), MADV_HUGEPAGE), 0);
+	promotions = pager_now().promotions;
+	pages[PAGES(200)] = 9;
+	CHECK_EQUAL(pager_now().promotions, promotions + 1);
+	cost_begin();
+	CHECK(pattern_holds(pages, PAGES(50), 1));
+	for (size_t i = 64; i < TABLE; i++)
+		CHECK_EQUAL(pages[PAGES(i)], i == 200 ? 9 : 0);
+	CHECK_EQUAL(cost_end().faults, 0);
+}
+
+static void advice_promotes_what_is_mostly_there(void)
+{
+	volatile uint8_t *pages = small_pages(3 * TABLE, 2 * TABLE + 300);
+	uint64_t promotions = pager_now().promotions;
+
+	CHECK_EQUAL(madvise(address(pages), PAGES(3 * TABLE), MADV_HUGEPAGE), 0);
+	CHECK_EQUAL(pager_now().promotions, promotions + 3);
+	CHECK(pattern_holds(pages, PAGES(2 * TABLE + 300), 1));
+	CHECK(all_bytes_are(pages + PAGES(2 * TABLE + 300), PAGES(TABLE - 300), 0));
+	pattern_fill(pages, PAGES(3 * TABLE), 2);
+	CHECK(pattern_holds(pages, PAGES(3 * TABLE), 2));
+}
+
+static void collapse_promotes_now(void)
+{
+	volatile uint8_t *pages = small_pages(2 * TABLE, 3);
+	uint64_t promotions = pager_now().promotions;
+
+	CHECK_EQUAL(madvise(address(pages), PAGES(2 * TABLE), MADV_COLLAPSE), 0);
+	CHECK_EQUAL(pager_now().promotions, promotions + 1); /* of the other half nothing was there */
+	cost_begin();
+	CHECK(pattern_holds(pages, PAGES(3), 1));
+	CHECK(all_bytes_are(pages + PAGES(3), PAGES(2 * TABLE - 3), 0));
+	CHECK_EQUAL(cost_end().faults, 0);
+	CHECK_ERRNO(madvise(address(pages + PAGES(1)), PAGES(TABLE), MADV_COLLAPSE), EINVAL);
+	CHECK_EQUAL(mprotect(address(pages), PAGES(TABLE), PROT_READ), 0);
+	CHECK_ERRNO(madvise(address(pages), PAGES(TABLE), MADV_COLLAPSE), EINVAL);
+	CHECK_ERRNO(madvise(address(pages), PAGES(5 * TABLE), MADV_COLLAPSE), ENOMEM);
+}
+
+static void collapse_of_more_than_there_is(void)
+{
+	uint64_t count = pager_now().frames_free / TABLE + 4;
+	volatile uint8_t *pages = mmap((void *)AT, PAGES(count * TABLE), READ_WRITE,
+		ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+
+	pages[5] = 5;
+	CHECK_ERRNO(madvise(address(pages), PAGES(count * TABLE), MADV_COLLAPSE), ENOMEM);
+	CHECK_EQUAL(pages[5], 5);
+	CHECK_EQUAL(munmap(address(pages), PAGES(count * TABLE)), 0);
+}
+
+/* What was split by rights, by a part that went, and by relatives, is put together again. */
+static void what_was_split_is_promoted_again(void)
+{
+	volatile uint8_t *pages;
+	uint64_t promotions = pager_now().promotions;
+
+	wait_for_blocks(6);
+	pages = large_pages(3);
+	CHECK_EQUAL(mprotect(address(pages + PAGES(7)), PAGES(3), PROT_READ), 0);
+	CHECK_EQUAL(mprotect(address(pages + PAGES(7)), PAGES(3), READ_WRITE), 0);
+	CHECK_EQUAL(madvise(address(pages + PAGES(TABLE)), PAGES(9), MADV_DONTNEED), 0);
+	child_run(store_child, address(pages + PAGES(2 * TABLE + 50)));
+	pages[PAGES(3 * TABLE - 1)] = 3;
+	CHECK_EQUAL(madvise(address(pages), PAGES(3 * TABLE), MADV_COLLAPSE), 0);
+	CHECK(pager_now().promotions >= promotions + 2);
+	CHECK(pattern_holds(pages, PAGES(TABLE), 1));
+	CHECK(all_bytes_are(pages + PAGES(TABLE), PAGES(9), 0));
+}
+
+static void promote_and_write(void *memory)
+{
+	CHECK_EQUAL(madvise(memory, PAGES(TABLE), MADV_COLLAPSE), 0);
+	CHECK(pattern_holds(memory, PAGES(TABLE), 1));
+	pattern_fill(memory, PAGES(TABLE), 7);
+}
+
+static void relatives_promote_their_own(void)
+{
+	volatile uint8_t *pages = small_pages(TABLE, TABLE);
+
+	child_run(promote_and_write, address(pages));
+	CHECK(pattern_holds(pages, PAGES(TABLE), 1));
+	promote_and_write(address(pages));
+	child_run(store_child, address(pages));
+	CHECK(pattern_holds(pages, PAGES(TABLE), 7));
+}
+
 const struct test tests_large[] = {
 	TEST(first_writes_bring_zeros),
 	TEST(a_part_is_unmapped),
@@ -153,5 +283,11 @@ const struct test tests_large[] = {
 	TEST(all_and_parts_are_moved),
 	TEST(relatives_write_their_own),
 	TEST(relatives_let_go_of_it),
+	TEST(a_write_promotes_what_is_there),
+	TEST(advice_promotes_what_is_mostly_there),
+	TEST(collapse_promotes_now),
+	TEST(collapse_of_more_than_there_is),
+	TEST(what_was_split_is_promoted_again),
+	TEST(relatives_promote_their_own),
 	{0},
 };

@@ -17,6 +17,7 @@
 
 #include "../../servers/pager/blocks.h"
 #include "../../servers/pager/fault.h"
+#include "../../servers/pager/gather.h"
 #include "../../servers/pager/mmu.h"
 #include "../../servers/pager/space.h"
 
@@ -27,6 +28,7 @@
 #define TABLE  512u /* pages of a large one */
 
 static uint64_t space, frames_at_start;
+static uint64_t idle_token; /* of the idle thread's call that waits; 0: none does */
 
 static struct pager_stat stats(void)
 {
@@ -116,6 +118,7 @@ static bool is_large(uint64_t who, uint64_t page)
 static void before(void)
 {
 	machine_awaited = false;
+	idle_token = 0;
 	machine_start(FRAMES);
 	frames_at_start = stats().frames_free;
 	space = machine_system(PAGER_SPACE_CREATE, 1000, CLASS_PROGRAM, 0, 0, 0, 0)->w[0];
@@ -179,21 +182,21 @@ static void test_the_region_must_hold_it_all(void)
 	CHECK(is_large(space, 5));
 }
 
-static void test_what_is_there_already_stays_small(void)
+/* All blocks are given to the queue. */
+static void break_blocks(void)
 {
-	map_large(TABLE);
-	CHECK_EQUAL(read_page(space, 3), 0);
-	write_page(space, 4, 1);
-	CHECK(!is_large(space, 4) && !is_large(space, 3));
-}
+	uint64_t low = blocks.low;
 
-static void test_without_blocks_pages_are_small(void)
-{
-	blocks_refill();
 	while (blocks.count != 0) {
 		blocks.low = frame_pool.free + 1;
 		blocks_refill();
 	}
+	blocks.low = low;
+}
+
+static void test_without_blocks_pages_are_small(void)
+{
+	break_blocks();
 	map_large(TABLE);
 	write_page(space, 0, 1);
 	CHECK(!is_large(space, 0));
@@ -413,6 +416,314 @@ static void test_system_servers_write_and_read_it(void)
 	CHECK(is_large(space, 30));
 }
 
+/* ---- blocks are formed again ---- */
+
+/* One call of the idle thread's.  False: it waits. */
+static bool idle_step(void)
+{
+	static const struct machine_request request = { .badge = BADGE_SYSTEM, .label = PAGER_IDLE };
+	const struct machine_answer *answer;
+	uint32_t label;
+	uint64_t word;
+
+	if (idle_token != 0 && !machine_take_late(idle_token, &label, &word))
+		return false;
+	idle_token = machine_send(&request, &answer);
+	machine_check();
+	return idle_token == 0;
+}
+
+static void idle(void)
+{
+	while (idle_step())
+		continue;
+}
+
+static void test_idle_time_forms_blocks_again(void)
+{
+	break_blocks();
+	idle();
+	CHECK(blocks.count >= frame_pool.free / 5 / TABLE);
+	CHECK_EQUAL(gather.aside, 0);
+	fill_large(4 * TABLE);
+	for (uint64_t page = 0; page < 4 * TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page + 1);
+}
+
+/* Frames are used here and there: blocks are formed of what is whole, and the others are as free as before. */
+static void test_only_whole_blocks_are_formed(void)
+{
+	uint64_t free, other = machine_system(PAGER_SPACE_CREATE, 1000, CLASS_PROGRAM, 0, 0, 0, 0)->w[0];
+
+	break_blocks();
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, 20 * TABLE, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	CHECK_EQUAL(ask(other, PAGER_MMAP, 0, 20 * TABLE, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	for (uint64_t page = 0; page < 20 * TABLE; page++) {
+		uint64_t word = page;
+
+		CHECK_EQUAL(machine_access(page % 700 == 0 ? other : space, at(page), FAULT_WRITE, &word), REASON_NONE);
+	}
+	CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, 20 * TABLE, 0, 0, 0), ST_OK);
+	machine_settle();
+	free = stats().frames_free;
+	idle();
+	CHECK(blocks.count > 0);
+	CHECK_EQUAL(stats().frames_free, free);
+	destroy(other);
+}
+
+/* Whoever needs memory has what is aside. */
+static void test_gathered_frames_go_back_when_memory_is_short(void)
+{
+	uint64_t free;
+
+	break_blocks();
+	free = stats().frames_free;
+	while (gather.aside < 2 * TABLE)
+		CHECK(idle_step());
+	CHECK_EQUAL(stats().frames_free, free);
+	machine_system(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, free, 0, 0, 0, 0);
+	for (uint32_t n = 0; n < 20; n++) {
+		machine_system(PAGER_STAT, 0, 0, 0, 0, 0, 0);
+		machine_check();
+	}
+	CHECK(gather.aside == 0 && blocks.count == 0);
+	CHECK_EQUAL(stats().frames_free, free);
+	idle();
+	CHECK_EQUAL(blocks.count, 0);
+}
+
+/* ---- promotion ---- */
+
+/* Small pages from page 0 on: written before they are advised, each with its number + 1. */
+static void map_small(uint64_t mapped, uint64_t written)
+{
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, mapped, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	for (uint64_t page = written; page-- > 0;) /* from above: no windows */
+		CHECK_EQUAL(machine_access(space, at(page), FAULT_WRITE, &(uint64_t){ page + 1 }), REASON_NONE);
+	machine_check();
+}
+
+static void check_pages(uint64_t who, uint64_t pages, uint64_t written)
+{
+	for (uint64_t page = 0; page < pages; page++) {
+		uint64_t word = UINT64_MAX;
+
+		CHECK_EQUAL(machine_access(who, at(page), 0, &word), REASON_NONE);
+		CHECK_EQUAL(word, page < written ? page + 1 : 0);
+	}
+	machine_check();
+}
+
+static void test_pages_that_are_there_are_promoted_by_the_next_first_write(void)
+{
+	uint64_t free = stats().frames_free;
+
+	map_small(TABLE, TABLE / 2);
+	advise(0, TABLE, ADVICE_LARGE);
+	CHECK(!is_large(space, 0) && resident(space) == TABLE / 2);
+	machine_faults = 0;
+	write_page(space, 300, 301);
+	CHECK_EQUAL(machine_faults, 1);
+	CHECK(is_large(space, 0) && is_large(space, TABLE - 1));
+	CHECK_EQUAL(resident(space), TABLE);
+	CHECK_EQUAL(stats().promotions, 1);
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page < TABLE / 2 || page == 300 ? page + 1 : 0);
+	CHECK_EQUAL(machine_faults, 1);
+	machine_settle();
+	machine_check();
+	CHECK_EQUAL(stats().frames_free, free - TABLE - 2); /* two tables above it, no leaf table */
+}
+
+static void test_what_was_read_is_zeros_in_a_promoted_page(void)
+{
+	map_large(TABLE);
+	CHECK_EQUAL(read_page(space, 3), 0);
+	CHECK_EQUAL(resident(space), 1);
+	write_page(space, 4, 5);
+	CHECK(is_large(space, 3) && resident(space) == TABLE);
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page == 4 ? 5 : 0);
+	write_page(space, 3, 4);
+	CHECK_EQUAL(machine_faults, 2);
+}
+
+static void test_a_fault_copies_no_more_than_it_brings(void)
+{
+	map_small(TABLE, TABLE / 2 + 1);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, 1, MAP_READ, 0, 0), ST_OK); /* advice alone changes nothing */
+	advise(0, TABLE, ADVICE_LARGE);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, 1, RW, 0, 0), ST_OK);
+	write_page(space, 400, 401);
+	CHECK(!is_large(space, 0));
+	CHECK_EQUAL(stats().promotions, 0);
+}
+
+static void test_advice_promotes_what_is_mostly_there(void)
+{
+	map_small(3 * TABLE, 2 * TABLE - 100);
+	machine_faults = 0;
+	advise(0, 3 * TABLE, ADVICE_LARGE);
+	CHECK(is_large(space, 0) && is_large(space, TABLE));
+	CHECK_EQUAL(resident(space), 2 * TABLE);
+	check_pages(space, 2 * TABLE, 2 * TABLE - 100);
+	CHECK_EQUAL(machine_faults, 0);
+	CHECK_EQUAL(stats().promotions, 2);
+	advise(0, 3 * TABLE, ADVICE_LARGE);
+	CHECK_EQUAL(stats().promotions, 2);
+}
+
+static void test_advice_leaves_alone_what_is_not_suitable(void)
+{
+	map_small(3 * TABLE - 1, 3 * TABLE - 1);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, TABLE + 5, 1, MAP_READ, 0, 0), ST_OK);
+	advise(1, 3 * TABLE - 2, ADVICE_LARGE);
+	CHECK(!is_large(space, 0) && !is_large(space, TABLE) && !is_large(space, 2 * TABLE));
+	advise(0, 3 * TABLE - 1, ADVICE_LARGE);
+	CHECK(is_large(space, 0) && !is_large(space, TABLE) && !is_large(space, 2 * TABLE));
+	check_pages(space, 3 * TABLE - 1, 3 * TABLE - 1);
+	CHECK_EQUAL(write_as(space, TABLE + 5, 1), REASON_PROTECTION);
+}
+
+static void test_advice_for_a_range_without_tables_ends_at_once(void)
+{
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, 1ull << 26, RW | MAP_NO_REPLACE | MAP_NO_RESERVE, 0, 0), ST_OK);
+	machine_operations = 0;
+	advise(0, 1ull << 26, ADVICE_LARGE);
+	CHECK(machine_operations < 20);
+}
+
+static void test_collapse_makes_all_of_a_range_large(void)
+{
+	map_small(4 * TABLE, 700);
+	advise(5, 4 * TABLE - 5, ADVICE_COLLAPSE);
+	CHECK(!is_large(space, 0));
+	CHECK(is_large(space, TABLE) && is_large(space, 2 * TABLE) && is_large(space, 4 * TABLE - 1));
+	check_pages(space, 4 * TABLE, 700);
+	CHECK_EQUAL(resident(space), 4 * TABLE); /* the first have been read now */
+	advise(0, 4 * TABLE, ADVICE_COLLAPSE);
+	CHECK(is_large(space, 0));
+	check_pages(space, 4 * TABLE, 700);
+	advise(0, 4 * TABLE, ADVICE_COLLAPSE); /* they are large already */
+}
+
+static status_t collapse(uint64_t page, uint64_t pages)
+{
+	return ask(space, PAGER_MADVISE, page, pages, ADVICE_COLLAPSE, 0, 0);
+}
+
+static void test_collapse_says_why_not(void)
+{
+	uint64_t most;
+
+	map_small(2 * TABLE, 3);
+	CHECK_EQUAL(collapse(1, TABLE), ST_BAD_ARGUMENT); /* no aligned part */
+	CHECK_EQUAL(collapse(TABLE, TABLE + 1), ST_NOT_FOUND);
+	CHECK_EQUAL(ask(space, PAGER_MPROTECT, 0, 2 * TABLE, MAP_READ, 0, 0), ST_OK);
+	CHECK_EQUAL(collapse(0, TABLE), ST_BAD_ARGUMENT);
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 2 * TABLE, TABLE, RW | MAP_SHARED | MAP_NO_REPLACE, 0, 0), ST_OK);
+	CHECK_EQUAL(collapse(2 * TABLE, TABLE), ST_BAD_ARGUMENT);
+	most = blocks.count + 2;
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 4 * TABLE, most * TABLE, RW | MAP_NO_REPLACE | MAP_NO_RESERVE, 0, 0),
+		ST_OK);
+	CHECK_EQUAL(collapse(4 * TABLE, most * TABLE), ST_NO_MEMORY);
+	CHECK(is_large(space, 4 * TABLE) && resident(space) > TABLE);
+}
+
+static void test_populating_makes_large_pages_where_advised(void)
+{
+	map_small(4 * TABLE, 1);
+	advise(0, 3 * TABLE, ADVICE_LARGE);
+	advise(0, 4 * TABLE, ADVICE_POPULATE);
+	CHECK(is_large(space, 0) && is_large(space, TABLE) && is_large(space, 2 * TABLE));
+	CHECK(!is_large(space, 3 * TABLE));
+	CHECK_EQUAL(resident(space), 4 * TABLE);
+	check_pages(space, 4 * TABLE, 1);
+}
+
+static void test_a_promotion_is_done_in_slices(void)
+{
+	struct machine_access write;
+	uint32_t label = 99, slices = 0;
+	uint64_t word;
+
+	map_small(TABLE, 100);
+	advise(0, TABLE, ADVICE_LARGE);
+	write = begin_slowly(200);
+	CHECK(machine_is_busy(space));
+	while (!machine_take_late(write.token, &label, &word)) {
+		CHECK(machine_slice());
+		machine_check();
+		slices++;
+	}
+	CHECK(slices == 15 && label == FAULT_RESUME);
+	CHECK(is_large(space, 200));
+	check_pages(space, TABLE, 100);
+}
+
+static void test_a_space_that_ends_in_a_promotion_keeps_nothing(void)
+{
+	uint64_t count = blocks.count;
+
+	map_small(TABLE, 100);
+	advise(0, TABLE, ADVICE_LARGE);
+	(void)begin_slowly(200);
+	CHECK(machine_slice());
+	CHECK_EQUAL(blocks.count, count - 1);
+	destroy(space);
+	space = 0;
+	CHECK_EQUAL(blocks.count, count);
+}
+
+/* The fault has a small page, at once or as a job. */
+static void test_a_page_that_is_held_is_not_moved(void)
+{
+	for (uint32_t slowly = 0; slowly < 2; slowly++) {
+		uint64_t count = blocks.count;
+		struct frame *held;
+
+		map_small(TABLE, 200);
+		advise(0, TABLE, ADVICE_LARGE);
+		held = &sim_frame_table[pte_pfn(machine_entry(space, at(150)))];
+		held->holds++;
+		machine_awaited = slowly;
+		write_page(space, 300, 301);
+		CHECK(!is_large(space, 300) && resident(space) < TABLE);
+		CHECK_EQUAL(collapse(0, TABLE), ST_BUSY);
+		CHECK_EQUAL(blocks.count, count);
+		held->holds--;
+		check_pages(space, 200, 200);
+		CHECK_EQUAL(read_page(space, 300), 301);
+		CHECK_EQUAL(collapse(0, TABLE), ST_OK);
+		check_pages(space, 200, 200);
+		CHECK_EQUAL(read_page(space, 300), 301);
+		CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, TABLE, 0, 0, 0), ST_OK);
+		machine_settle();
+		machine_awaited = false;
+	}
+}
+
+static void test_pages_shared_with_relatives_are_promoted_apart(void)
+{
+	uint64_t child;
+
+	map_small(2 * TABLE, TABLE + 100);
+	child = fork_of(space);
+	advise(0, 2 * TABLE, ADVICE_LARGE);
+	CHECK(is_large(space, 0) && !is_large(child, 0));
+	write_page(space, TABLE + 200, 1);
+	CHECK(is_large(space, TABLE) && !is_large(child, TABLE));
+	for (uint64_t page = 0; page < TABLE + 100; page++)
+		write_page(space, page, 5000 + page);
+	check_pages(child, 2 * TABLE, TABLE + 100);
+	for (uint64_t page = 0; page < TABLE + 100; page++) {
+		write_page(child, page, 9000 + page);
+		CHECK_EQUAL(read_page(space, page), 5000 + page);
+	}
+	destroy(child);
+}
+
 static void test_populating_leaves_it_as_it_is(void)
 {
 	fill_large(TABLE);
@@ -621,6 +932,61 @@ static void test_any_operation_of_a_write_may_be_refused(void)
 	before();
 }
 
+/* The n-th operation of a promotion by a write (0), advice (1), or collapse (2), of pages shared or not, is refused:
+   nothing is lost, and the next one is done.  Returns how many there were. */
+static uint32_t try_promotion(uint32_t action, bool is_shared, uint32_t n)
+{
+	uint64_t child = 0;
+	uint32_t count;
+
+	before();
+	map_small(TABLE, action == 1 ? 260 : 40);
+	if (action == 0)
+		advise(0, TABLE, ADVICE_LARGE);
+	if (is_shared)
+		child = fork_of(space);
+	operations_run = 0;
+	refuse_at = n;
+	machine_watch.before = before_operation;
+	machine_watch.after = after_operation;
+	if (action == 0)
+		(void)write_as(space, 300, 0);
+	else
+		(void)ask(space, PAGER_MADVISE, 0, TABLE, action == 1 ? ADVICE_LARGE : ADVICE_COLLAPSE, 0, 0);
+	count = operations_run;
+	machine_watch.before = NULL;
+	machine_watch.after = NULL;
+	refuse_at = 0;
+	machine_settle();
+	machine_check();
+	check_pages(space, TABLE, action == 1 ? 260 : 40);
+	CHECK_EQUAL(collapse(0, TABLE), ST_OK);
+	CHECK(is_large(space, 0));
+	check_pages(space, TABLE, action == 1 ? 260 : 40);
+	if (child != 0) {
+		check_pages(child, TABLE, action == 1 ? 260 : 40);
+		destroy(child);
+	}
+	after();
+	space = 0;
+	return count;
+}
+
+/* Of the many that copy some will do. */
+static void test_any_operation_of_a_promotion_may_be_refused(void)
+{
+	after();
+	for (uint32_t action = 0; action < 3; action++)
+		for (uint32_t shared = 0; shared < 2; shared++) {
+			uint32_t count = try_promotion(action, shared, UINT32_MAX);
+
+			CHECK(count > 60);
+			for (uint32_t n = 1; n <= count; n += n < 12 || n + 16 > count ? 1 : 7)
+				try_promotion(action, shared, n);
+		}
+	before();
+}
+
 /* ---- random histories ---- */
 
 #define CHUNKS	  6u
@@ -733,6 +1099,22 @@ static void step_unmap(struct process *process)
 	}
 }
 
+/* They are made large, now or by and by. */
+static void step_advise(struct process *process)
+{
+	static const uint8_t advices[] = { ADVICE_LARGE, ADVICE_COLLAPSE, ADVICE_POPULATE, ADVICE_SMALL };
+	uint32_t count, page = any_range(&count), choice = below(4);
+	status_t status;
+
+	if (!is_mapped_all(process, page, count))
+		return;
+	status = ask(process->space, PAGER_MADVISE, page, count, advices[choice], 0, 0);
+	if (advices[choice] == ADVICE_COLLAPSE)
+		CHECK(status == ST_OK || status == ST_BAD_ARGUMENT || status == ST_NO_MEMORY);
+	else
+		CHECK_EQUAL(status, ST_OK);
+}
+
 static void step_move(struct process *process)
 {
 	uint32_t count, page = any_range(&count), target = below(2) ? page % TABLE + below(CHUNKS) * TABLE : below(PAGES);
@@ -811,6 +1193,11 @@ static void random_history(uint64_t seed)
 			step_fork(process);
 		else if (choice < 14)
 			step_server(process);
+		else if (choice < 16)
+			step_advise(process);
+		else if (choice < 18)
+			for (uint32_t calls = below(20); calls > 0 && idle_step(); calls--)
+				continue;
 		else
 			step_access(process);
 		machine_check();
@@ -840,8 +1227,24 @@ static const struct check_test tests[] = {
 	CHECK_TEST(first_write_brings_two_megabytes),
 	CHECK_TEST(a_block_that_was_used_is_cleared),
 	CHECK_TEST(the_region_must_hold_it_all),
-	CHECK_TEST(what_is_there_already_stays_small),
-	CHECK_TEST(without_blocks_pages_are_small),
+	CHECK_TEST(idle_time_forms_blocks_again),
+	CHECK_TEST(only_whole_blocks_are_formed),
+	CHECK_TEST(gathered_frames_go_back_when_memory_is_short),
+	CHECK_TEST(pages_that_are_there_are_promoted_by_the_next_first_write),
+	CHECK_TEST(what_was_read_is_zeros_in_a_promoted_page),
+	CHECK_TEST(a_fault_copies_no_more_than_it_brings),
+	CHECK_TEST(advice_promotes_what_is_mostly_there),
+	CHECK_TEST(advice_leaves_alone_what_is_not_suitable),
+	CHECK_TEST(advice_for_a_range_without_tables_ends_at_once),
+	CHECK_TEST(collapse_makes_all_of_a_range_large),
+	CHECK_TEST(collapse_says_why_not),
+	CHECK_TEST(populating_makes_large_pages_where_advised),
+	CHECK_TEST(a_promotion_is_done_in_slices),
+	CHECK_TEST(a_space_that_ends_in_a_promotion_keeps_nothing),
+	CHECK_TEST(a_page_that_is_held_is_not_moved),
+	CHECK_TEST(pages_shared_with_relatives_are_promoted_apart),
+	CHECK_TEST(any_operation_of_a_promotion_may_be_refused),
+		CHECK_TEST(without_blocks_pages_are_small),
 	CHECK_TEST(blocks_help_out_when_frames_are_few),
 	CHECK_TEST(others_are_served_between_slices),
 	CHECK_TEST(a_space_that_ends_meanwhile_gives_the_block_back),

@@ -37,8 +37,11 @@ enum {
 enum {
 	ADVICE_DISCARD = 1, /* the contents of private pages go: the next access finds zeros, or the object's */
 	ADVICE_POPULATE,    /* make them present now, as MAP_POPULATE does (a job) */
-	ADVICE_LARGE,       /* from now on a first write may bring as many pages as a call can clear ... */
-	ADVICE_SMALL        /* ... or as few as before */
+	ADVICE_LARGE,       /* from now on a first write may bring 2 MiB, as one page if there is one, and what is
+	                       there is made such pages ... */
+	ADVICE_SMALL,       /* ... or as few as before; what is there stays as it is */
+	ADVICE_COLLAPSE     /* make 2 MiB pages of all aligned parts, now, of private anonymous memory that may be
+	                       written; BAD_ARGUMENT: there are none; NO_MEMORY: not for all of them (a job) */
 };
 
 enum {
@@ -142,6 +145,7 @@ struct pager_stat {
 	uint64_t forks, tables_shared, tables_split, frames_copied, frames_zeroed;
 	uint64_t committed, commit_limit, victims;
 	uint64_t frames_blank; /* of the free ones: known to be zeros */
+	uint64_t promotions;   /* small pages put together to large ones */
 };
 
 #endif

@@ -41,6 +41,7 @@ extern "C" {
 #define MADV_WILLNEED ADVICE_POPULATE
 #define MADV_HUGEPAGE ADVICE_LARGE
 #define MADV_NOHUGEPAGE ADVICE_SMALL
+#define MADV_COLLAPSE ADVICE_COLLAPSE
 
 void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t length);
