@@ -6,10 +6,14 @@
 #include "blocks.h"
 
 #include "check.h"
+#include "stock.h"
 
 extern bool job_work_left; /* job.h */
 
 #define BROKEN_AT_ONCE 4u
+#define CLEAN_SHARE    4u  /* one block in so many is to be clean ... */
+#define CLEAN_MOST     32u /* ... but no more than 64 MiB */
+#define CLEAR_PAGES    32u /* in one step */
 
 struct blocks blocks;
 
@@ -32,6 +36,7 @@ void blocks_give(pfn_t head)
 	frame_pool.info[head].next = blocks.first;
 	blocks.first = head;
 	blocks.count++;
+	blocks.cleared = 0;
 }
 
 /* See the header. */
@@ -48,13 +53,46 @@ status_t blocks_add(pfn_t head)
 }
 
 /* See the header. */
-pfn_t blocks_take(void)
+pfn_t blocks_take(bool *is_clean)
+{
+	pfn_t head;
+
+	*is_clean = blocks.first == 0 || (*is_clean && blocks.clean != 0);
+	head = *is_clean ? blocks.clean : blocks.first;
+	blocks.count--;
+	if (*is_clean) {
+		blocks.clean = frame_pool.info[head].next;
+		blocks.clean_count--;
+		stock_rouse();
+	} else {
+		blocks.first = frame_pool.info[head].next;
+		blocks.cleared = 0;
+	}
+	return head;
+}
+
+/* See the header.  Before the first part all translations go: nobody writes to what is zeros. */
+bool blocks_clear_step(void)
 {
 	pfn_t head = blocks.first;
 
+	if (head == 0 || blocks.clean_count >= CLEAN_MOST ||
+		blocks.clean_count >= blocks.count / CLEAN_SHARE)
+		return false;
+	if (blocks.cleared == 0)
+		mmu_add(op_head(OP_FLUSH, 0, 0, 0, 0), 0, 0);
+	mmu_add(op_head(OP_ZERO, 0, head + blocks.cleared, 0, CLEAR_PAGES), 0, 0);
+	if (mmu_run() != ST_OK)
+		return false; /* pager_check() reports what is wrong with it */
+	blocks.cleared += CLEAR_PAGES;
+	if (blocks.cleared < BLOCK_FRAMES)
+		return true;
+	blocks.cleared = 0;
 	blocks.first = frame_pool.info[head].next;
-	blocks.count--;
-	return head;
+	frame_pool.info[head].next = blocks.clean;
+	blocks.clean = head;
+	blocks.clean_count++;
+	return true;
 }
 
 /* See the header. */
@@ -118,6 +156,7 @@ void blocks_unsplit(pfn_t head)
 void blocks_break(void)
 {
 	for (uint32_t i = 0; i < BROKEN_AT_ONCE && blocks_are_wanted(); i++) {
+		bool is_clean = false;
 		pfn_t head;
 
 		if (gather.aside != 0) {
@@ -125,7 +164,7 @@ void blocks_break(void)
 			gather_give_back();
 			continue;
 		}
-		head = blocks_take();
+		head = blocks_take(&is_clean);
 		if (keep(head, false) != ST_OK) {
 			blocks_give(head);
 			return;
@@ -154,7 +193,8 @@ uint32_t blocks_check(uint64_t taken, uint64_t *where)
 {
 	uint64_t idle = 0;
 
-	if (list_length(blocks.first, true, where) != blocks.count ||
+	if (list_length(blocks.first, true, where) != blocks.count - blocks.clean_count ||
+		list_length(blocks.clean, true, where) != blocks.clean_count ||
 		list_length(blocks.dropped, false, where) != blocks.dropped_count)
 		return CHECK_BLOCKS;
 	for (pfn_t pfn = 0; pfn < frame_pool.frame_count; pfn++) {

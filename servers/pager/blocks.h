@@ -14,6 +14,8 @@
  * of its pages by leaf tables: these become KIND_ANONYMOUS, and the rest is queued.  When the machine is idle blocks are
  * formed again (gather.h).
  *
+ * Some of the free ones are clean: all zeros, cleared in idle time, so that a first touch need not.
+ *
  * Frames of free blocks are not counted in frame_pool.free, which the reserves are about: blocks are given
  * for large pages only as long as the queue is longer than these.
  *
@@ -28,8 +30,11 @@
 #define BLOCK_FRAMES 512u
 
 struct blocks {
-	pfn_t first;	/* free ones, linked by frame_info.next of their heads; 0: none */
-	uint64_t count;
+	pfn_t first;	/* free ones, linked by frame_info.next of their heads; 0: none ... */
+	pfn_t clean;	/* ... and those that are zeros */
+	uint64_t count; /* of both */
+	uint64_t clean_count;
+	uint32_t cleared; /* pages of the first one so far */
 	pfn_t dropped;	/* likewise, those that the reaper has to look at */
 	uint64_t dropped_count;
 	uint64_t low;	/* with fewer frames in the queue a block is given to it */
@@ -45,9 +50,14 @@ static inline bool blocks_has(void)
 	return blocks.count != 0 && frame_pool.free >= blocks.low && frame_pool_has(1);
 }
 
-/* Take a free one; take one back that is not mapped. */
-pfn_t blocks_take(void);
+/* Take a free one, *is_clean or not, if there is such; what it is, is *is_clean. */
+pfn_t blocks_take(bool *is_clean);
+
+/* Take one back that is not mapped. */
 void blocks_give(pfn_t head);
+
+/* Clear a part of one; for idle time.  False: there are clean ones enough.  Nothing may have been collected. */
+bool blocks_clear_step(void);
 
 /* The last 2 MiB entry of a block went. */
 void blocks_drop(pfn_t head);

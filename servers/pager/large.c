@@ -48,8 +48,7 @@ bool large_is_due(struct space *space, uint32_t access, const struct path *path)
 	const struct region *region;
 
 	frame_pool_class = space->class == CLASS_SERVER ? FRAMES_SERVER : FRAMES_PROGRAM;
-	if ((access & (FAULT_WRITE | FAULT_PRESENT | FAULT_RESERVED)) != FAULT_WRITE ||
-		path_is_large(path) || path->entry[1] != 0)
+	if ((access & (FAULT_WRITE | FAULT_PRESENT | FAULT_RESERVED)) != FAULT_WRITE)
 		return false;
 	region = space_region(space, path->address);
 	return region && large_may_be_due(region, path->address, path->table[1]) && is_affordable();
@@ -58,9 +57,11 @@ bool large_is_due(struct space *space, uint32_t access, const struct path *path)
 /* For the 2 MiB at the cursor. */
 static void take_block(struct job *job, pfn_t leaf)
 {
-	job->block = blocks_take();
+	bool is_clean = leaf == 0;
+
+	job->block = blocks_take(&is_clean);
 	job->leaf = leaf;
-	job->filled = 0;
+	job->filled = is_clean && leaf == 0 ? BLOCK_FRAMES : 0;
 }
 
 /* See the header. */
@@ -154,9 +155,13 @@ status_t large_fill(struct space *space, bool *done, bool *is_awaited)
 {
 	struct job *job = &space->job;
 	uint32_t count;
-	status_t status = add_slice(job, &count);
+	status_t status;
 
-	*done = *is_awaited = false;
+	*is_awaited = false;
+	*done = job->filled == BLOCK_FRAMES;
+	if (*done)
+		return ST_OK; /* it was clean */
+	status = add_slice(job, &count);
 	if (status == ST_OK)
 		status = mmu_run_and_look(is_awaited);
 	if (status != ST_OK) {

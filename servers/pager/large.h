@@ -32,7 +32,7 @@
 
 #include "tables.h"
 
-/* Is this access, for which the path stands so, such a first write? */
+/* Is this access, for which the path stands so and ends in an empty entry, such a first write? */
 bool large_is_due(struct space *space, uint32_t access, const struct path *path);
 
 /* The same as far as it is known without a look at memory: the region holds the 2 MiB, and the leaf table has few pages. */

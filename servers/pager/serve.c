@@ -127,7 +127,7 @@ static enum reply_kind cure_fault(struct space *space, struct message *message)
 	space->counters.faults++;
 	path_from_entries(&path, space, message->w[0], &message->w[3]);
 	blocks_refill();
-	if (large_is_due(space, (uint32_t)message->w[1], &path))
+	if (path.entry[1] == 0 && large_is_due(space, (uint32_t)message->w[1], &path))
 		return cure_large(space, message, &path);
 	return cure_path(space, message, (uint32_t)message->w[1], &path);
 }

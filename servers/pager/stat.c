@@ -32,6 +32,7 @@ void stat_fill(struct pager_stat *answer)
 	answer->frames_total = frame_pool.total;
 	answer->frames_free = blocks_frames_free();
 	answer->frames_blank = frame_pool_blanks();
+	answer->blocks_clean = blocks.clean_count;
 	answer->frames_reserve = frame_pool.reserve[FRAMES_PROGRAM];
 	answer->spaces = space_count;
 	answer->objects = object_count;

@@ -5,6 +5,7 @@
  */
 #include "stock.h"
 
+#include "blocks.h"
 #include "gather.h"
 #include "job.h"
 #include "request.h"
@@ -31,6 +32,15 @@ static void set_mark(void)
 	uint64_t half = wanted() / 2;
 
 	frame_pool.blanks.low = half != 0 ? half : 1;
+}
+
+/* See the header. */
+void stock_rouse(void)
+{
+	if (waiting == 0)
+		return;
+	frame_pool.blanks.low = 0;
+	is_due = job_work_left = true;
 }
 
 /* No more than somebody waits for.  Of less memory than when he began to, these may be enough. */
@@ -136,7 +146,7 @@ status_t request_idle(struct request *request)
 {
 	status_t status;
 
-	if (stock_fill() || gather_step())
+	if (stock_fill() || gather_step() || blocks_clear_step())
 		return ST_OK;
 	status = stock_wait(request->token);
 	request->is_later = status == ST_OK;

@@ -39,7 +39,10 @@ bool stock_fill(void);
 /* Answer this token when half of them are used.  LIMIT: another one waits. */
 MUST_CHECK status_t stock_wait(uint64_t token);
 
-/* They were few when a frame was taken: answer. */
+/* There is other work for idle time again: who waits is to be answered. */
+void stock_rouse(void);
+
+/* He is to be: answer. */
 void stock_wake(void);
 
 /* The caller of this token gives up: true if it waited here (it is to be answered now). */

@@ -416,6 +416,15 @@ static void test_system_servers_write_and_read_it(void)
 	CHECK(is_large(space, 30));
 }
 
+/* Small pages from page 0 on: written before they are advised, each with its number + 1. */
+static void map_small(uint64_t mapped, uint64_t written)
+{
+	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, mapped, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+	for (uint64_t page = written; page-- > 0;) /* from above: no windows */
+		CHECK_EQUAL(machine_access(space, at(page), FAULT_WRITE, &(uint64_t){ page + 1 }), REASON_NONE);
+	machine_check();
+}
+
 /* ---- blocks are formed again ---- */
 
 /* One call of the idle thread's.  False: it waits. */
@@ -448,6 +457,67 @@ static void test_idle_time_forms_blocks_again(void)
 	fill_large(4 * TABLE);
 	for (uint64_t page = 0; page < 4 * TABLE; page++)
 		CHECK_EQUAL(read_page(space, page), page + 1);
+}
+
+static uint32_t clearings;
+
+static void count_clearings(const struct op *op)
+{
+	clearings += OP_CODE(op->head) == OP_ZERO ? 1 : 0;
+}
+
+/* Then a first write finds zeros that nobody has to wait for. */
+static void test_idle_time_clears_some_blocks(void)
+{
+	uint64_t clean;
+
+	fill_large(4 * TABLE);
+	CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, 4 * TABLE, 0, 0, 0), ST_OK);
+	machine_settle();
+	CHECK_EQUAL(stats().blocks_clean, 0);
+	idle();
+	clean = stats().blocks_clean;
+	CHECK_EQUAL(clean, blocks.count / 4);
+	map_large(5 * TABLE);
+	clearings = 0;
+	machine_watch.before = count_clearings;
+	for (uint64_t page = 0; page < clean && page < 5; page++)
+		write_page(space, page * TABLE + 7, 1);
+	machine_watch.before = NULL;
+	CHECK_EQUAL(clearings, 0);
+	CHECK(is_large(space, 0));
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page == 7);
+	machine_settle(); /* the call that waits is answered */
+	idle();
+	CHECK_EQUAL(stats().blocks_clean, blocks.count / 4);
+}
+
+/* Those are left to first touches, as long as there are others; and one that was begun is not taken for clean. */
+static void test_promotion_takes_a_block_that_is_not_clean(void)
+{
+	uint64_t clean;
+
+	while (blocks.cleared == 0)
+		CHECK(idle_step());
+	map_small(TABLE, 100);
+	advise(0, TABLE, ADVICE_LARGE);
+	idle();
+	clean = stats().blocks_clean;
+	write_page(space, 200, 201);
+	CHECK(is_large(space, 0));
+	CHECK_EQUAL(stats().blocks_clean, clean);
+	for (uint64_t page = 0; page < TABLE; page++)
+		CHECK_EQUAL(read_page(space, page), page < 100 || page == 200 ? page + 1 : 0);
+}
+
+static void test_clean_blocks_are_memory_as_any_other(void)
+{
+	idle();
+	CHECK(stats().blocks_clean > 0);
+	break_blocks();
+	CHECK(blocks.count == 0 && stats().blocks_clean == 0);
+	machine_check();
 }
 
 /* Frames are used here and there: blocks are formed of what is whole, and the others are as free as before. */
@@ -494,15 +564,6 @@ static void test_gathered_frames_go_back_when_memory_is_short(void)
 }
 
 /* ---- promotion ---- */
-
-/* Small pages from page 0 on: written before they are advised, each with its number + 1. */
-static void map_small(uint64_t mapped, uint64_t written)
-{
-	CHECK_EQUAL(ask(space, PAGER_MMAP, 0, mapped, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
-	for (uint64_t page = written; page-- > 0;) /* from above: no windows */
-		CHECK_EQUAL(machine_access(space, at(page), FAULT_WRITE, &(uint64_t){ page + 1 }), REASON_NONE);
-	machine_check();
-}
 
 static void check_pages(uint64_t who, uint64_t pages, uint64_t written)
 {
@@ -1228,6 +1289,9 @@ static const struct check_test tests[] = {
 	CHECK_TEST(a_block_that_was_used_is_cleared),
 	CHECK_TEST(the_region_must_hold_it_all),
 	CHECK_TEST(idle_time_forms_blocks_again),
+	CHECK_TEST(idle_time_clears_some_blocks),
+	CHECK_TEST(promotion_takes_a_block_that_is_not_clean),
+	CHECK_TEST(clean_blocks_are_memory_as_any_other),
 	CHECK_TEST(only_whole_blocks_are_formed),
 	CHECK_TEST(gathered_frames_go_back_when_memory_is_short),
 	CHECK_TEST(pages_that_are_there_are_promoted_by_the_next_first_write),

@@ -146,6 +146,7 @@ struct pager_stat {
 	uint64_t committed, commit_limit, victims;
 	uint64_t frames_blank; /* of the free ones: known to be zeros */
 	uint64_t promotions;   /* small pages put together to large ones */
+	uint64_t blocks_clean; /* 2 MiB of zeros, ready for large pages */
 };
 
 #endif

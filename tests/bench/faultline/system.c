@@ -76,16 +76,23 @@ uint64_t system_free_frames(void)
 	return pager_stat_now().frames_free;
 }
 
+static uint64_t frames_cleared(void)
+{
+	struct pager_stat stat = pager_stat_now();
+
+	return stat.frames_blank + stat.blocks_clean * TABLE_PAGES;
+}
+
 /* Blank frames grow in number while nobody runs, and then stay as many. */
 bool system_clear_ahead(void)
 {
 	const struct timespec moment = { .tv_nsec = 1000000 };
-	uint64_t before, now = pager_stat_now().frames_blank;
+	uint64_t before, now = frames_cleared();
 
 	do {
 		before = now;
 		nanosleep(&moment, NULL);
-		now = pager_stat_now().frames_blank;
+		now = frames_cleared();
 	} while (now != before);
 	return now != 0;
 }
