@@ -669,6 +669,25 @@ static void test_collapse_makes_all_of_a_range_large(void)
 	advise(0, 4 * TABLE, ADVICE_COLLAPSE); /* they are large already */
 }
 
+/* A mapping of which no page was ever asked for goes without a look at its tables: this one is no such. */
+static void test_what_was_collapsed_or_filled_is_unmapped(void)
+{
+	static const uint8_t advices[] = { ADVICE_COLLAPSE, ADVICE_POPULATE };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK_EQUAL(ask(space, PAGER_MMAP, 0, 2 * TABLE, RW | MAP_NO_REPLACE, 0, 0), ST_OK);
+		if (i == 1)
+			advise(0, 2 * TABLE, ADVICE_LARGE);
+		advise(0, 2 * TABLE, advices[i]);
+		CHECK_EQUAL(resident(space), 2 * TABLE);
+		CHECK_EQUAL(ask(space, PAGER_MUNMAP, 0, 2 * TABLE, 0, 0, 0), ST_OK);
+		CHECK_EQUAL(resident(space), 0);
+		machine_settle();
+		machine_check();
+		CHECK_EQUAL(machine_entry(space, at(5)), 0);
+	}
+}
+
 static status_t collapse(uint64_t page, uint64_t pages)
 {
 	return ask(space, PAGER_MADVISE, page, pages, ADVICE_COLLAPSE, 0, 0);
@@ -1301,6 +1320,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(advice_leaves_alone_what_is_not_suitable),
 	CHECK_TEST(advice_for_a_range_without_tables_ends_at_once),
 	CHECK_TEST(collapse_makes_all_of_a_range_large),
+	CHECK_TEST(what_was_collapsed_or_filled_is_unmapped),
 	CHECK_TEST(collapse_says_why_not),
 	CHECK_TEST(populating_makes_large_pages_where_advised),
 	CHECK_TEST(a_promotion_is_done_in_slices),
