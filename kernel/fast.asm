@@ -39,6 +39,7 @@ extern ipc_needs
 extern pcid_generation
 extern handle_epoch
 extern sched_ready_priorities
+extern sched_tick
 
 extern syscall_generic
 extern trap_generic
@@ -90,16 +91,29 @@ section .text
 	jnz .generic
 %endmacro
 
-; In:  r14, cl = its priority.  Out: r15 = its space.  Nobody as important is ready; its tables can be
-; loaded as they are.
+; In:  r14, cl = its priority.  Out: r15 = its space.  Nobody as important is ready, or the time slice goes on (RIVALS);
+; its tables can be loaded as they are.
 %macro MAY_RUN 0
 	mov rax, [sched_ready_priorities]
 	shr rax, cl
-	jnz .generic
+	jnz .rivals
+.may_run:
 	mov r15, [r14 + THREAD_SPACE]
 	mov rax, [pcid_generation]
 	cmp [r15 + SPACE_CR3_GENERATION], rax
 	jne .generic
+%endmacro
+
+; What MAY_RUN leaves to a place out of the way: others are ready.  None of them may be more important than r14, nor may
+; the slice be over in which %1 works.
+%macro RIVALS 1
+.rivals:
+	dec rax
+	jnz .generic
+	mov eax, [%1 + THREAD_SLICE]
+	cmp eax, [sched_tick]
+	je .may_run
+	jmp .generic
 %endmacro
 
 ; Its FPU registers are in place, or not allowed.
@@ -274,6 +288,7 @@ fast_call:
 	mov r14, [r14 + REGISTERS_R14]
 	swapgs
 	o64 sysret
+	RIVALS rbp
 .generic:
 	GENERIC_SYSCALL CALL_CALL
 
@@ -355,6 +370,7 @@ fast_page_fault:
 	mov rsi, FAULT_TAG
 	swapgs
 	o64 sysret
+	RIVALS rbp
 .generic:
 	mov rdi, rbp
 	jmp trap_generic
@@ -678,3 +694,4 @@ fast_reply_receive:
 	mov rdi, [rbp + THREAD_RECEIVE_REQUEST]
 .other:
 	GENERIC_SYSCALL CALL_REPLY_RECEIVE
+	RIVALS r14

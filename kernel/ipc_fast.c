@@ -43,7 +43,7 @@ static inline struct thread *receiver_for(
 		return NULL;
 	receiver = list_thread(port->receivers.next);
 	*effective = sender->effective > receiver->priority ? sender->effective : receiver->priority;
-	if (unlikely(!sched_is_most_important(*effective) || !sched_rip_is_plain(receiver)))
+	if (unlikely(!sched_may_run(*effective, sender->slice) || !sched_rip_is_plain(receiver)))
 		return NULL;
 	return receiver;
 }
@@ -292,7 +292,7 @@ struct thread *ipc_fast_reply_receive(struct thread *server)
 		return NULL;
 	port = port_of(handle->pfn);
 	target = target_of(port, server->registers.rbx);
-	if (unlikely(!target || !sched_is_most_important(target->effective) ||
+	if (unlikely(!target || !sched_may_run(target->effective, target->slice) ||
 		     !is_nothing_to_receive(port) || !answer(server, target)))
 		return NULL;
 	counters.kernel_entries++;

@@ -19,7 +19,7 @@
 
 static struct link ready[PRIORITY_COUNT];
 uint64_t sched_ready_priorities;
-static uint32_t tick;
+uint32_t sched_tick;
 static uint64_t tick_end; /* 0: the alarm is not set for a slice (idle) */
 static uint64_t deadline; /* 0: none */
 static struct object_ref deadline_port;
@@ -67,7 +67,7 @@ static struct thread *ready_take(void)
 		return NULL;
 	thread = list_thread(ready[highest_ready()].next);
 	sched_remove(thread);
-	thread->slice = tick;
+	thread->slice = sched_tick;
 	return thread;
 }
 
@@ -78,7 +78,7 @@ static bool must_yield(const struct thread *thread)
 
 	if (__builtin_expect(rivals == 0, 1))
 		return false;
-	return rivals > 1 || thread->slice != tick;
+	return rivals > 1 || thread->slice != sched_tick;
 }
 
 static void alarm_set(void)
@@ -100,7 +100,7 @@ static void tick_start(void)
 static void requeue(struct thread *thread)
 {
 	thread->port = NULL;
-	ready_insert(thread, thread->slice == tick);
+	ready_insert(thread, thread->slice == sched_tick);
 }
 
 /* Who runs next; makes it current. */
@@ -157,7 +157,7 @@ void sched_alarm(void)
 
 	timer_acknowledge();
 	if (tick_end && now >= tick_end) {
-		tick++;
+		sched_tick++;
 		tick_end = now + SCHED_SLICE_NS;
 	}
 	if (deadline && now >= deadline) {
@@ -183,7 +183,7 @@ void sched_bind_deadline(const struct object_ref *port)
 
 void sched_end_slice(struct thread *thread)
 {
-	thread->slice = tick - 1;
+	thread->slice = sched_tick - 1;
 }
 
 void sched_forget(struct thread *thread)

@@ -30,12 +30,17 @@ void sched_remove(struct thread *thread);
  */
 struct thread *sched_next(struct thread *preferred);
 
-/* For a direct switch without sched_next(): is nobody ready who is as important as this, and does
-   the thread stand where user code may stand?  (Who runs has a time slice already.) */
+/* For a direct switch without sched_next(), which would choose the same: is nobody ready who is more important, nor,
+   unless the time slice goes on, as important; and does the thread stand where user code may stand? */
 extern uint64_t sched_ready_priorities;
-static inline bool sched_is_most_important(uint32_t effective)
+extern uint32_t sched_tick;
+static inline bool sched_may_run(uint32_t effective, uint32_t slice)
 {
-	return ((sched_ready_priorities | ipc_generic_only) >> effective) == 0;
+	uint64_t rivals = sched_ready_priorities >> effective;
+
+	if (unlikely(ipc_generic_only))
+		return false;
+	return likely(rivals == 0) || (rivals == 1 && slice == sched_tick);
 }
 static inline bool sched_rip_is_plain(const struct thread *thread)
 {

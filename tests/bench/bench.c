@@ -11,7 +11,7 @@
  *
  * `left` is what the system put off and did after the series, for each operation.
  *
- * usage: bench [max=MIB] [messages] [faults] [forks] [regions] [memory] [system] [idle] [all]
+ * usage: bench [max=MIB] [messages] [faults] [forks] [regions] [memory] [system] [running] [idle] [all]
  *                                               (no name: all; max=512)
  *
  * SPDX-License-Identifier: BSD-2-Clause
@@ -60,6 +60,8 @@ int main(int argc, char **argv)
 		system_memory();
 	if (is_wanted(argc, argv, "system"))
 		system_bench();
+	if (is_wanted(argc, argv, "running"))
+		bench_running();
 	if (is_wanted(argc, argv, "idle"))
 		bench_idle();
 	printf("BENCH-END\n");

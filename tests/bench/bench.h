@@ -66,6 +66,7 @@ uint32_t shuffled(uint32_t index, uint32_t count);
 /* The themes.  Each measures some of the rows. */
 void bench_messages(void);
 void bench_faults(void);
+void bench_running(void);
 void bench_idle(void);
 void bench_forks(uint32_t most_mib);
 void bench_regions(void);

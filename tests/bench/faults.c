@@ -6,6 +6,7 @@
  *   T4   the same in order, for each page
  *   T3.blank, T4.blank, T17.blank  T3, T4 and T17 on a machine that was idle before and has cleared memory then:
  *        that clearing is not in these figures
+ *   T3.running  T3 beside a process that never waits
  *   T15  a write that protection forbids, cured by the program's own handler
  *   T16  first read of file pages that are in memory, in order, for each page
  *   T17  first writes of 2 MiB where the region allows large pages: what they cost more than the
@@ -18,7 +19,9 @@
 #include "bench.h"
 #include "system.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SINGLE_PAGES	2048u
@@ -158,6 +161,20 @@ void bench_faults(void)
 	fault_trap();
 	fault_file();
 	fault_large("T17");
+}
+
+void bench_running(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			continue;
+	if (pid < 0)
+		die("fork");
+	fault_single("T3.running", true);
+	if (kill(pid, SIGKILL) != 0 || waitpid(pid, NULL, 0) != pid)
+		die("the end of a process");
 }
 
 /* Apart from bench_faults(), and last of all: what follows would find memory cleared, too. */

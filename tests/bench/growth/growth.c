@@ -23,6 +23,8 @@
  *   fault.regions       the first write of a page, in one of so many regions
  *   fault.processes     the first write of a page, beside so many other processes
  *   message.processes   a request to a server, beside them
+ *   fault.running, message.running
+ *                       the same beside processes that never wait
  *   memory.*            frames in use for a mapping: untouched, one page touched, all touched
  *
  * usage: growth [resident] [sparse] [ranges] [large] [regions] [shared] [private] [processes] [memory]
@@ -432,8 +434,33 @@ static void sleepers_end(void)
 	}
 }
 
-static void fault_beside(uint32_t count)
+/* Processes that never wait. */
+static void runners_make(uint32_t count)
 {
+	while (sleeper_count < count) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			for (;;)
+				continue;
+		if (pid < 0)
+			die("fork");
+		sleepers[sleeper_count++] = pid;
+	}
+}
+
+/* All others come to run, and to sleep if they do. */
+static void let_others_run(void)
+{
+	const struct timespec moment = { .tv_nsec = 300000000 };
+
+	if (nanosleep(&moment, NULL) != 0)
+		die("nanosleep");
+}
+
+static void fault_beside(const char *whom, uint32_t count)
+{
+	char name[NAME_BYTES];
 	volatile char *memory = map_writable(TABLE_BYTES);
 	uint64_t ticks[FAULTS];
 
@@ -445,12 +472,14 @@ static void fault_beside(uint32_t count)
 		*byte = 1;
 		ticks[i] = ticks_now() - start;
 	}
-	point("fault.processes", count, median(ticks, FAULTS));
+	snprintf(name, sizeof(name), "fault.%s", whom);
+	point(name, count, median(ticks, FAULTS));
 	unmap((char *)memory, TABLE_BYTES);
 }
 
-static void message_beside(uint32_t count)
+static void message_beside(const char *whom, uint32_t count)
 {
+	char name[NAME_BYTES];
 	uint64_t ticks[FAULTS];
 
 	for (uint32_t i = 0; i < FAULTS; i++) {
@@ -459,7 +488,8 @@ static void message_beside(uint32_t count)
 		partner_call();
 		ticks[i] = ticks_now() - start;
 	}
-	point("message.processes", count, median(ticks, FAULTS));
+	snprintf(name, sizeof(name), "message.%s", whom);
+	point(name, count, median(ticks, FAULTS));
 }
 
 static void grow_processes(void)
@@ -471,14 +501,22 @@ static void grow_processes(void)
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		bool is_all = sleepers_make(counts[i] - 1);
 
-		fault_beside(sleeper_count + 1);
-		message_beside(sleeper_count + 1);
+		let_others_run();
+		fault_beside("processes", sleeper_count + 1);
+		message_beside("processes", sleeper_count + 1);
 		fork_and_exit("processes", sleeper_count + 1, NULL, 0);
 		if (!is_all) {
 			printf("NOTE no more than %u processes: %s\n", (unsigned)sleeper_count + 1,
 				strerror(errno));
 			break;
 		}
+	}
+	sleepers_end();
+	for (uint32_t count = 1; count <= 16; count *= 4) {
+		runners_make(count);
+		let_others_run();
+		fault_beside("running", count);
+		message_beside("running", count);
 	}
 	sleepers_end();
 	partner_stop();

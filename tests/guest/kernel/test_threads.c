@@ -6,6 +6,8 @@
  */
 #include "kernel_tests.h"
 
+#define TIME_SLICE_NS 10000000ull /* no shorter than the kernel's */
+
 static struct sub_wish below = { .priority = PRIORITY_BELOW };
 static struct sub_wish lower = { .priority = PRIORITY_BELOW - 1 };
 
@@ -108,6 +110,46 @@ static bool a_server_runs_with_the_priority_of_its_caller(void)
 	CHECK_EQUAL(shared_page.steps_done[1], 0); /* we serve the client, who is more important */
 	CHECK_OK(reply(message.token, 0, 0));
 	CHECK_EQUAL(shared_page.steps_done[1], 1);
+	return true;
+}
+
+#define ROUNDS 8u
+
+/* A client, whose calls we serve, beside a spinner that is as important: when we answer within the client's time slice
+   it goes on, and when the slice is over by then the spinner comes first. */
+static bool an_answer_goes_on_with_the_slice_of_its_caller(void)
+{
+	struct message message;
+	struct sub client, spinner;
+	uint64_t now[3], end, before;
+	uint32_t undisturbed = 0;
+
+	CHECK(sub_make(&client, &below) && sub_make(&spinner, &below));
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		step_call(0, SUB_SLOT_MAIN, 1, 0, 0);
+	}
+	CHECK(sub_start(&client, program_steps, 0, 0));
+	CHECK_OK(receive_soon(&message));
+	CHECK(sub_start(&spinner, program_spin, 0, 0));
+	for (uint32_t i = 1; i < ROUNDS - 2; i++) {
+		before = shared_page.word[0];
+		message.tag = 0;
+		CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+		CHECK_EQUAL(message.badge, client.badge);
+		undisturbed += shared_page.word[0] == before ? 1 : 0;
+	}
+	CHECK(undisturbed > 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK_OK(call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now));
+		end = now[0] + 3 * TIME_SLICE_NS;
+		while (now[0] < end) {
+			CHECK_OK(call(CALL_TIMER, TIMER_NOW, 0, 0, 0, now));
+		}
+		before = shared_page.word[0];
+		message.tag = 0;
+		CHECK_OK(reply_receive(SLOT_SELF | RR_REPLY | RR_RECEIVE, &message));
+		CHECK(shared_page.word[0] > before);
+	}
 	return true;
 }
 
@@ -368,6 +410,7 @@ const struct test tests_threads[] = {
 		a_new_priority_counts_for_a_queued_thread_later },
 	{ "a_server_runs_with_the_priority_of_its_caller",
 		a_server_runs_with_the_priority_of_its_caller },
+	{ "an_answer_goes_on_with_the_slice_of_its_caller", an_answer_goes_on_with_the_slice_of_its_caller },
 	{ "yield_lets_equals_run", yield_lets_equals_run },
 	{ "a_stopped_thread_goes_on_where_it_was", a_stopped_thread_goes_on_where_it_was },
 	{ "a_thread_that_stops_itself_is_started_behind_its_call",
