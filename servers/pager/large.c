@@ -7,6 +7,7 @@
 
 #include "blocks.h"
 #include "fault_quick.h"
+#include "stock.h"
 
 #define CLEAR_PAGES ((uint32_t)(OP_WORK_MAX / OP_WORK_CLEAR)) /* by one call */
 #define COPY_PAGES  32u /* in one slice: some calls */
@@ -30,9 +31,11 @@ static bool is_sparse(pfn_t leaf)
 	return leaf == 0 || mmu_frame(leaf)->live <= TABLE_ENTRIES / 2;
 }
 
-/* Is there a block, and memory for the path to it? */
-static bool is_affordable(void)
+/* Is there a block, and memory for the path to it?  If blocks are wanting, idle time may bring some. */
+static bool can_have_block(void)
 {
+	if (blocks.count == 0)
+		stock_rouse();
 	return blocks_has() && frame_pool_has(PATH_FRAMES);
 }
 
@@ -51,7 +54,7 @@ bool large_is_due(struct space *space, uint32_t access, const struct path *path)
 	if ((access & (FAULT_WRITE | FAULT_PRESENT | FAULT_RESERVED)) != FAULT_WRITE)
 		return false;
 	region = space_region(space, path->address);
-	return region && large_may_be_due(region, path->address, path->table[1]) && is_affordable();
+	return region && large_may_be_due(region, path->address, path->table[1]) && can_have_block();
 }
 
 /* For the 2 MiB at the cursor. */
@@ -329,7 +332,7 @@ static status_t find_next(struct space *space)
 	status = path_read(&path, space, base);
 	if (status != ST_OK || !is_wanted(job, &path))
 		return status;
-	if (!is_affordable())
+	if (!can_have_block())
 		return ST_NO_MEMORY;
 	take_block(job, path.table[1]);
 	job->found = true;
@@ -373,7 +376,7 @@ static bool begin_here(struct space *space, const struct region *region)
 	if (job->cursor % level_span(2) != 0 || job->end - job->cursor < level_span(2) ||
 		!is_suitable(region, job->cursor, MAP_LARGE | MAP_WRITE) ||
 		path_read(&path, space, job->cursor) != ST_OK || path_is_large(&path) ||
-		!is_sparse(path.table[1]) || !is_affordable())
+		!is_sparse(path.table[1]) || !can_have_block())
 		return false;
 	take_block(job, path.table[1]);
 	return true;

@@ -94,7 +94,8 @@ static enum reply_kind cure_anew(
 }
 
 /* A large page, in slices: as long as nobody else waits, here. */
-static enum reply_kind cure_large(struct space *space, struct message *message, struct path *path)
+static __attribute__((noinline)) enum reply_kind cure_large(
+	struct space *space, struct message *message, struct path *path)
 {
 	bool is_full, is_awaited;
 	status_t status;

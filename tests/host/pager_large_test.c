@@ -520,6 +520,29 @@ static void test_clean_blocks_are_memory_as_any_other(void)
 	machine_check();
 }
 
+/* The idle thread waits, and no frame is cleared: whoever lacks a block has it woken. */
+static void test_who_wants_a_block_wakes_the_idle_thread(void)
+{
+	uint32_t label;
+	uint64_t word;
+
+	break_blocks();
+	machine_system(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, frame_pool.free, 0, 0, 0, 0);
+	idle(); /* memory is short: no blocks */
+	machine_system(PAGER_TRAP_TEST, PAGER_HOOK_RESERVE, 0, 0, 0, 0, 0);
+	CHECK(blocks.count == 0 && !idle_step());
+	map_large(TABLE);
+	write_page(space, 0, 1);
+	CHECK(!is_large(space, 0));
+	machine_settle();
+	CHECK(machine_take_late(idle_token, &label, &word) && label == ST_OK);
+	idle_token = 0;
+	idle();
+	CHECK(blocks.count > 0);
+	write_page(space, 300, 1);
+	CHECK(is_large(space, 0));
+}
+
 /* Frames are used here and there: blocks are formed of what is whole, and the others are as free as before. */
 static void test_only_whole_blocks_are_formed(void)
 {
@@ -1311,6 +1334,7 @@ static const struct check_test tests[] = {
 	CHECK_TEST(idle_time_clears_some_blocks),
 	CHECK_TEST(promotion_takes_a_block_that_is_not_clean),
 	CHECK_TEST(clean_blocks_are_memory_as_any_other),
+	CHECK_TEST(who_wants_a_block_wakes_the_idle_thread),
 	CHECK_TEST(only_whole_blocks_are_formed),
 	CHECK_TEST(gathered_frames_go_back_when_memory_is_short),
 	CHECK_TEST(pages_that_are_there_are_promoted_by_the_next_first_write),
