@@ -13,6 +13,7 @@
 #define LIST_MOST   32
 #define NAME_COLUMN 73 /* where Linux prints the name of a mapping */
 #define FRAME_KIB   4
+#define BLOCK_FRAMES 512u
 
 static int fail(const char *what)
 {
@@ -113,6 +114,7 @@ int report_memory(void)
 		return fail("mem");
 	print_amount("total", stat.frames_total);
 	print_amount("free", stat.frames_free);
+	print_amount("of it cleared", stat.frames_blank + stat.blocks_clean * BLOCK_FRAMES);
 	print_amount("reserve", stat.frames_reserve);
 	print_amount("committed", stat.committed);
 	print_amount("commit limit", stat.commit_limit);
