@@ -24,10 +24,11 @@
 #define SECONDS_USUAL 60u
 #define PROCESSES_AT_ONCE 64
 
+/* Large pages first: other tests leave memory in which hardly any 2 MiB are free as a whole. */
 static const struct test *const topics[] = {
-	tests_flush, tests_protection, tests_address, tests_cow, tests_fork, tests_heap, tests_stack,
+	tests_large, tests_flush, tests_protection, tests_address, tests_cow, tests_fork, tests_heap, tests_stack,
 	tests_mapping, tests_shared, tests_exception, tests_process, tests_exec, tests_pointer,
-	tests_message, tests_exhaustion, tests_remap, tests_large, tests_failure, tests_fuzz, tests_lessons,
+	tests_message, tests_exhaustion, tests_remap, tests_failure, tests_fuzz, tests_lessons,
 	tests_malice, tests_idle,
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
