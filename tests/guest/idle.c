@@ -74,11 +74,11 @@ static void cleared_memory_is_used_and_made_up_for(void)
 	}
 	now = stat_now().frames_blank;
 	CHECK(blank - now >= used && blank - now <= used + pages / 512 + 2);
-	for (; stat_now().frames_blank * 5 > blank * 2; pages++) {
+	for (; stat_now().frames_blank * 5 > blank; pages++) { /* well below what wakes the idle thread */
 		CHECK(pages < mapped);
 		memory[PAGES(pages)] = 1;
 	}
-	while (stat_now().frames_blank <= blank / 2)
+	while (stat_now().frames_blank <= blank / 3)
 		rest(MOMENT_NS);
 }
 
