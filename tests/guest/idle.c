@@ -10,6 +10,7 @@
 #define MOMENT_NS 10000000
 #define MOMENTS	  5 /* in which nothing happens: then nothing will */
 #define LONG_NS	  300000000
+#define MANY	  64u /* pages */
 
 static struct pager_stat stat_now(void)
 {
@@ -74,12 +75,15 @@ static void cleared_memory_is_used_and_made_up_for(void)
 	}
 	now = stat_now().frames_blank;
 	CHECK(blank - now >= used && blank - now <= used + pages / 512 + 2);
-	for (; stat_now().frames_blank * 5 > blank; pages++) { /* well below what wakes the idle thread */
-		CHECK(pages < mapped);
-		memory[PAGES(pages)] = 1;
-	}
-	while (stat_now().frames_blank <= blank / 3)
+	/* More and more of it, until it becomes more by itself. */
+	for (blank = now; now <= blank; now = stat_now().frames_blank) {
+		blank = now;
+		for (uint32_t end = pages + MANY; pages < end; pages++) {
+			CHECK(pages < mapped);
+			memory[PAGES(pages)] = 1;
+		}
 		rest(MOMENT_NS);
+	}
 }
 
 const struct test tests_idle[] = {
