@@ -146,7 +146,7 @@ void *mremap(void *address, size_t length, size_t new_length, int flags, ...)
 }
 
 /* Says what the pages of the range are for: DONTNEED drops them, WILLNEED fetches them, HUGEPAGE lets
-   many come at once. */
+   many come at once, COLLAPSE makes large pages of them now. */
 int madvise(void *address, size_t length, int advice)
 {
 	struct message message = { .w = { (uint64_t)address, length, (uint64_t)advice } };

@@ -211,7 +211,8 @@ static status_t map_new(struct space *space, struct path *path)
 }
 
 /* A leaf table is there: its entry goes, and so do translations by it, before the other one comes.  Should that be
-   refused, the entry comes back: the table waits for the reaper only when all is done. */
+   refused, the entry comes back: the table waits for the reaper only when all is done.  (The operations touch two
+   entries, so none asks for MORE, which would collect its end.) */
 static status_t map_promoted(struct space *space, struct path *path)
 {
 	uint32_t index = level_index(path->address, 2);

@@ -941,6 +941,21 @@ static void after_operation(const struct op *op, status_t status)
 	lent = NULL;
 }
 
+static void refuse_operation(uint32_t n)
+{
+	operations_run = 0;
+	refuse_at = n;
+	machine_watch.before = before_operation;
+	machine_watch.after = after_operation;
+}
+
+static void refuse_no_more(void)
+{
+	refuse_at = 0;
+	machine_watch.before = NULL;
+	machine_watch.after = NULL;
+}
+
 /* Each of these touches a part of a large page, shared or not.  Answers whether it was done. */
 static bool do_action(uint32_t action)
 {
@@ -987,23 +1002,18 @@ static bool try_refusal(uint32_t action, bool is_shared, uint32_t n, bool of_fra
 		CHECK_EQUAL(machine_access(space, at(page), FAULT_WRITE, &(uint64_t){ page + 1 }), REASON_NONE);
 	if (is_shared)
 		child = fork_of(space);
-	operations_run = 0;
-	refuse_at = of_frames ? 0 : n;
-	machine_watch.before = before_operation;
-	machine_watch.after = after_operation;
+	refuse_operation(of_frames ? 0 : n);
 	if (of_frames)
 		hook_frames(n);
 	is_done = do_action(action);
 	was_met = of_frames ? frame_pool.failed != 0 : operations_run >= n;
 	machine_settle();
-	machine_watch.before = NULL;
-	machine_watch.after = NULL;
+	refuse_no_more();
 	if (!is_done && action >= 5) {
 		hook_frames(0);
 		CHECK(do_action(action));
 	}
 	hook_frames(0);
-	refuse_at = 0;
 	machine_check();
 	check_values(child, action == 3 && is_done);
 	if (child != 0)
@@ -1048,18 +1058,13 @@ static uint32_t try_promotion(uint32_t action, bool is_shared, uint32_t n)
 		advise(0, TABLE, ADVICE_LARGE);
 	if (is_shared)
 		child = fork_of(space);
-	operations_run = 0;
-	refuse_at = n;
-	machine_watch.before = before_operation;
-	machine_watch.after = after_operation;
+	refuse_operation(n);
 	if (action == 0)
 		(void)write_as(space, 300, 0);
 	else
 		(void)ask(space, PAGER_MADVISE, 0, TABLE, action == 1 ? ADVICE_LARGE : ADVICE_COLLAPSE, 0, 0);
 	count = operations_run;
-	machine_watch.before = NULL;
-	machine_watch.after = NULL;
-	refuse_at = 0;
+	refuse_no_more();
 	machine_settle();
 	machine_check();
 	check_pages(space, TABLE, action == 1 ? 260 : 40);

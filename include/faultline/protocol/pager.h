@@ -41,7 +41,8 @@ enum {
 	                       there is made such pages ... */
 	ADVICE_SMALL,       /* ... or as few as before; what is there stays as it is */
 	ADVICE_COLLAPSE     /* make 2 MiB pages of all aligned parts, now, of private anonymous memory that may be
-	                       written; BAD_ARGUMENT: there are none; NO_MEMORY: not for all of them (a job) */
+	                       written; BAD_ARGUMENT: there are none; NO_MEMORY: not for all of them;
+	                       BUSY: a page is held (a job) */
 };
 
 enum {

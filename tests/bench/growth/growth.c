@@ -288,13 +288,6 @@ static char *map_aligned(size_t bytes)
 	return memory + above;
 }
 
-static void large_unmapped(char *memory, size_t bytes, uint32_t mib)
-{
-	uint64_t start = ticks_now();
-
-	range_check("large-unmap", mib, start, munmap(memory, bytes));
-}
-
 static void grow_large_range(uint32_t mib)
 {
 	size_t bytes = (size_t)mib * MIB;
@@ -324,7 +317,8 @@ static void grow_large_range(uint32_t mib)
 	scatter_pages(memory, bytes);
 	start = ticks_now();
 	range_check("promote-all", mib, start, madvise(memory, bytes, MADV_HUGEPAGE));
-	large_unmapped(memory, bytes, mib);
+	start = ticks_now();
+	range_check("large-unmap", mib, start, munmap(memory, bytes));
 	memory = map_aligned(bytes);
 	if (madvise(memory, bytes, MADV_HUGEPAGE) != 0)
 		die("madvise");
